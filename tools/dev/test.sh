@@ -1,0 +1,82 @@
+# ./dev test: what CI runs. A failed build ends it; of the tests every part runs even after one has failed, and a
+# part in which no test ran has failed.
+
+command_test() {
+	local kafka=auto sanitize=no long=no only="" option
+
+	while [ $# -gt 0 ]; do
+		option=$1
+		shift
+		case $option in
+		--kafka=real | --kafka=embedded) kafka=${option#--kafka=} ;;
+		--long) long=yes ;;
+		--sanitize) sanitize=yes ;;
+		-k)
+			[ $# -gt 0 ] || { echo "./dev test: -k needs an expression" >&2; return 2; }
+			only=$1
+			shift
+			;;
+		*)
+			echo "./dev test: unknown option '$option'" >&2
+			return 2
+			;;
+		esac
+	done
+
+	deps_require BUILD DATABASE PYTHON TEST
+	kafka=$(test_choose_kafka "$kafka")
+	export WXBUS_TEST_KAFKA=$kafka WXBUS_TEST_LONG=$long
+	TEST_FAILED=""
+	build dev
+	if [ -z "$only" ]; then
+		test_part "unit tests" ctest --preset dev -j "$(nproc)" --no-tests=error
+		deps_require CLANG
+		build clang
+		build asan
+		test_part "unit tests under sanitizers" test_sanitized ctest --preset asan -j "$(nproc)" --no-tests=error
+	fi
+	test_part "integration tests, $kafka Kafka" env WXBUS_BUILD_DIR="$ROOT/build/dev" \
+		"$PYTHON" -m pytest tests/integration ${only:+-k "$only"}
+	if [ $sanitize = yes ]; then
+		build asan
+		test_part "integration tests under sanitizers, $kafka Kafka" test_sanitized \
+			env WXBUS_BUILD_DIR="$ROOT/build/asan" "$PYTHON" -m pytest tests/integration ${only:+-k "$only"}
+	fi
+	if [ -n "$TEST_FAILED" ]; then
+		printf 'FAILED: %s\n' "${TEST_FAILED#, }"
+		return 1
+	fi
+	echo "all passed"
+}
+
+# Real if it can be had: Java, Maven and the jars. Asked for by name, its lack is an error.
+test_choose_kafka() {
+	if [ "$1" != embedded ]; then
+		if { deps_require KAFKA && "$PYTHON" -c 'from wxbusdev import kafka; kafka.jars()'; } >&2; then
+			echo real
+			return 0
+		fi
+		[ "$1" = auto ] || return 1
+		echo "no real Kafka can be had here: testing on the embedded broker" >&2
+	fi
+	echo embedded
+}
+
+# test_part TITLE COMMAND...: run it and remember whether it failed.
+test_part() {
+	local title=$1 started=$SECONDS
+
+	shift
+	echo "== $title"
+	if "$@" </dev/null; then
+		echo "== $title: passed in $((SECONDS - started)) s"
+	else
+		TEST_FAILED="$TEST_FAILED, $title"
+		echo "== $title: FAILED after $((SECONDS - started)) s"
+	fi
+}
+
+test_sanitized() {
+	ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1 \
+		UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 "$@"
+}
