@@ -1,0 +1,195 @@
+#include "common/base/clock.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/banned.h"
+
+/* The fake clocks of tests; in production `faked` stays false. */
+static atomic_bool faked;
+static _Atomic int64_t fake_wall_ms, fake_mono_ms;
+
+static int64_t read_us(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t clock_wall_ms(void)
+{
+	return faked ? fake_wall_ms : read_us(CLOCK_REALTIME) / 1000;
+}
+
+int64_t clock_mono_ms(void)
+{
+	return faked ? fake_mono_ms : read_us(CLOCK_MONOTONIC) / 1000;
+}
+
+int64_t clock_mono_us(void)
+{
+	return faked ? fake_mono_ms * 1000 : read_us(CLOCK_MONOTONIC);
+}
+
+static struct timespec timespec_of_ms(int64_t ms)
+{
+	return (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+}
+
+void clock_sleep_ms(int64_t ms)
+{
+	struct timespec until;
+
+	if (ms <= 0)
+		return;
+	if (faked) {
+		clock_fake_advance(ms);
+		return;
+	}
+	/* One millisecond more: the start was rounded down, and a sleep must not be short. */
+	until = timespec_of_ms(clock_mono_ms() + ms + 1);
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+		;
+}
+
+struct timespec clock_mono_timespec(int64_t mono_ms)
+{
+	/* The kernel waits by the real clock: what is left by the fake one is waited for really. */
+	if (faked)
+		mono_ms += read_us(CLOCK_MONOTONIC) / 1000 - fake_mono_ms;
+	return timespec_of_ms(mono_ms < 0 ? 0 : mono_ms);
+}
+
+void clock_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+void clock_rfc3339(int64_t wall_ms, char *out)
+{
+	int64_t ms = wall_ms % 1000, s = wall_ms / 1000;
+	struct tm tm;
+	time_t t;
+	size_t n;
+
+	if (ms < 0) {
+		ms += 1000;
+		s--;
+	}
+	t = (time_t)s;
+	if (!gmtime_r(&t, &tm))
+		memset(&tm, 0, sizeof(tm));
+	n = strftime(out, CLOCK_RFC3339_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(out + n, CLOCK_RFC3339_SIZE - n, ".%03uZ", (unsigned)ms % 1000);
+}
+
+/* Reads the pattern at *s: 'n' stands for a digit of the next number, anything else for itself. Numbers end
+ * at the first other character. */
+static bool scan(const char **s, const char *pattern, int *numbers)
+{
+	const char *p = *s;
+	bool within = false;
+
+	for (; *pattern; pattern++, p++) {
+		if (*pattern != 'n') {
+			if (*p != *pattern)
+				return false;
+			numbers += within;
+			within = false;
+			continue;
+		}
+		if (*p < '0' || *p > '9')
+			return false;
+		*numbers = (within ? *numbers * 10 : 0) + (*p - '0');
+		within = true;
+	}
+	*s = p;
+	return true;
+}
+
+static bool scan_fraction(const char **s, int *ms_out)
+{
+	int digits = 0, ms = 0;
+
+	if (**s != '.')
+		return true;
+	for (++*s; **s >= '0' && **s <= '9'; ++*s, digits++)
+		if (digits < 3)
+			ms = ms * 10 + (**s - '0');
+	if (digits < 1 || digits > 9)
+		return false;
+	for (; digits < 3; digits++)
+		ms *= 10;
+	*ms_out = ms;
+	return true;
+}
+
+static bool scan_offset(const char **s, int *minutes_out)
+{
+	int sign = **s == '-' ? -1 : 1, hm[2];
+
+	if (**s == 'Z') {
+		++*s;
+		return true;
+	}
+	if (**s != '+' && **s != '-')
+		return false;
+	++*s;
+	if (!scan(s, "nn:nn", hm) || hm[0] > 23 || hm[1] > 59)
+		return false;
+	*minutes_out = sign * (hm[0] * 60 + hm[1]);
+	return true;
+}
+
+int clock_rfc3339_parse(const char *s, int64_t *wall_ms_out)
+{
+	int n[6] = {0}, ms = 0, offset_min = 0;
+	struct tm tm, back;
+	time_t t;
+
+	if (!scan(&s, "nnnn-nn-nnTnn:nn:nn", n) || !scan_fraction(&s, &ms) || !scan_offset(&s, &offset_min) ||
+		*s)
+		return -1;
+	if (n[3] > 23 || n[4] > 59 || n[5] > 59)
+		return -1;
+	memset(&tm, 0, sizeof(tm));
+	tm.tm_year = n[0] - 1900;
+	tm.tm_mon = n[1] - 1;
+	tm.tm_mday = n[2];
+	tm.tm_hour = n[3];
+	tm.tm_min = n[4];
+	tm.tm_sec = n[5];
+	t = timegm(&tm);
+	/* 31 April comes back as 1 May. */
+	if (!gmtime_r(&t, &back) || back.tm_mon != n[1] - 1 || back.tm_mday != n[2])
+		return -1;
+	*wall_ms_out = ((int64_t)t - offset_min * 60) * 1000 + ms;
+	return 0;
+}
+
+void clock_fake(int64_t wall_ms, int64_t mono_ms)
+{
+	fake_wall_ms = wall_ms;
+	fake_mono_ms = mono_ms;
+	faked = true;
+}
+
+void clock_fake_advance(int64_t ms)
+{
+	fake_wall_ms += ms;
+	fake_mono_ms += ms;
+}
+
+void clock_real(void)
+{
+	faked = false;
+}

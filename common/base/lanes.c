@@ -1,0 +1,262 @@
+#include "common/base/lanes.h"
+
+#include "common/base/alloc.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "common/base/banned.h"
+
+struct job {
+	void *what;
+	struct job *prev, *next;
+};
+
+struct lane;
+
+/* Exists while a lane holds it. */
+struct share {
+	char *key;
+	size_t key_len;
+	int most, running;
+	size_t held;         /* lanes that hold it */
+	struct lane *parked; /* found it full */
+	UT_hash_handle hh;
+};
+
+struct lane {
+	char *key; /* NULL: not in the hash */
+	size_t key_len;
+	struct job *jobs;
+	struct share *shares[LANES_SHARES_MAX];
+	size_t n_shares;
+	struct lane *prev, *next; /* in `ready`, or in a share's `parked` */
+	UT_hash_handle hh;
+};
+
+struct lanes {
+	pthread_mutex_t lock;
+	pthread_cond_t work_or_stop;
+	struct lanes_work work;
+	struct lane *by_key;
+	struct share *shares[LANES_SHARES_MAX];
+	struct lane *ready; /* have jobs, none of them running; the first is next */
+	bool stopping;
+	pthread_t *threads;
+	int n_threads;
+};
+
+static void share_put(struct lanes *l, size_t which, struct share *s)
+{
+	if (--s->held > 0)
+		return;
+	HASH_DELETE(hh, l->shares[which], s);
+	free(s->key);
+	free(s);
+}
+
+static void lane_free(struct lanes *l, struct lane *lane)
+{
+	for (size_t i = 0; i < lane->n_shares; i++)
+		share_put(l, i, lane->shares[i]);
+	if (lane->key)
+		HASH_DELETE(hh, l->by_key, lane);
+	free(lane->key);
+	free(lane);
+}
+
+static struct job *take(struct lane *lane)
+{
+	struct job *job = lane->jobs;
+
+	DL_DELETE(lane->jobs, job);
+	return job;
+}
+
+/* False: a share is full, and the lane waits for one of its jobs to end. */
+static bool enter_shares(struct lane *lane)
+{
+	for (size_t i = 0; i < lane->n_shares; i++) {
+		if (lane->shares[i]->running >= lane->shares[i]->most) {
+			DL_APPEND(lane->shares[i]->parked, lane);
+			return false;
+		}
+	}
+	for (size_t i = 0; i < lane->n_shares; i++)
+		lane->shares[i]->running++;
+	return true;
+}
+
+/* All that wait are looked at again: the first may find its other share full, and the next not. */
+static void leave_shares(struct lanes *l, struct lane *lane)
+{
+	for (size_t i = 0; i < lane->n_shares; i++) {
+		struct share *s = lane->shares[i];
+
+		s->running--;
+		if (!s->parked)
+			continue;
+		DL_CONCAT(l->ready, s->parked);
+		s->parked = NULL;
+		pthread_cond_signal(&l->work_or_stop);
+	}
+}
+
+static void *worker(void *arg)
+{
+	struct lanes *l = arg;
+	struct lane *lane;
+	struct job *job;
+
+	pthread_mutex_lock(&l->lock);
+	while (!l->stopping) {
+		lane = l->ready;
+		if (!lane) {
+			pthread_cond_wait(&l->work_or_stop, &l->lock);
+			continue;
+		}
+		DL_DELETE(l->ready, lane);
+		if (!enter_shares(lane))
+			continue;
+		job = take(lane);
+		pthread_mutex_unlock(&l->lock);
+		l->work.run(l->work.arg, job->what);
+		free(job);
+		pthread_mutex_lock(&l->lock);
+		leave_shares(l, lane);
+		if (lane->jobs)
+			DL_APPEND(l->ready, lane);
+		else
+			lane_free(l, lane);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return NULL;
+}
+
+int lanes_new(struct lanes **out, int threads, const struct lanes_work *work, struct err *err)
+{
+	struct lanes *l = xcalloc(1, sizeof(*l));
+	int rc;
+
+	pthread_mutex_init(&l->lock, NULL);
+	pthread_cond_init(&l->work_or_stop, NULL);
+	l->work = *work;
+	l->threads = xcalloc((size_t)threads, sizeof(*l->threads));
+	for (; l->n_threads < threads; l->n_threads++) {
+		rc = pthread_create(&l->threads[l->n_threads], NULL, worker, l);
+		if (rc != 0) {
+			lanes_free(&l);
+			return err_set(err, ERR_FATAL, rc, "starting a thread: %s", strerror(rc));
+		}
+	}
+	*out = l;
+	return 0;
+}
+
+static void lane_drop(struct lanes *l, struct lane *lane)
+{
+	struct job *job;
+
+	DL_DELETE(l->ready, lane);
+	while (lane->jobs) {
+		job = take(lane);
+		l->work.drop(l->work.arg, job->what);
+		free(job);
+	}
+	lane_free(l, lane);
+}
+
+static void unpark_all(struct lanes *l)
+{
+	struct share *s, *next;
+
+	for (size_t i = 0; i < LANES_SHARES_MAX; i++) {
+		HASH_ITER (hh, l->shares[i], s, next) {
+			DL_CONCAT(l->ready, s->parked);
+			s->parked = NULL;
+		}
+	}
+}
+
+void lanes_free(struct lanes **lp)
+{
+	struct lanes *l = *lp;
+	int i;
+
+	*lp = NULL;
+	if (!l)
+		return;
+	pthread_mutex_lock(&l->lock);
+	l->stopping = true;
+	pthread_cond_broadcast(&l->work_or_stop);
+	pthread_mutex_unlock(&l->lock);
+	for (i = 0; i < l->n_threads; i++)
+		pthread_join(l->threads[i], NULL);
+	unpark_all(l);
+	while (l->ready)
+		lane_drop(l, l->ready);
+	pthread_cond_destroy(&l->work_or_stop);
+	pthread_mutex_destroy(&l->lock);
+	free(l->threads);
+	free(l);
+}
+
+static struct share *share_hold(struct lanes *l, size_t which, const struct lanes_share *wanted)
+{
+	struct share *s;
+
+	HASH_FIND(hh, l->shares[which], wanted->key, wanted->key_len, s);
+	if (!s) {
+		s = xcalloc(1, sizeof(*s));
+		s->key = xmemdup(wanted->key, wanted->key_len);
+		s->key_len = wanted->key_len;
+		s->most = wanted->most;
+		HASH_ADD_KEYPTR(hh, l->shares[which], s->key, s->key_len, s);
+	}
+	s->held++;
+	return s;
+}
+
+static struct lane *lane_new(
+	struct lanes *l, const void *key, size_t key_len, const struct lanes_share *shares, size_t n_shares)
+{
+	struct lane *lane = xcalloc(1, sizeof(*lane));
+
+	if (key_len > 0) {
+		lane->key = xmemdup(key, key_len);
+		lane->key_len = key_len;
+		HASH_ADD_KEYPTR(hh, l->by_key, lane->key, lane->key_len, lane);
+	}
+	for (; lane->n_shares < n_shares; lane->n_shares++)
+		lane->shares[lane->n_shares] = share_hold(l, lane->n_shares, &shares[lane->n_shares]);
+	return lane;
+}
+
+void lanes_add(struct lanes *l, const void *key, size_t key_len, void *what)
+{
+	lanes_add_shared(l, key, key_len, NULL, 0, what);
+}
+
+void lanes_add_shared(struct lanes *l, const void *key, size_t key_len, const struct lanes_share *shares,
+	size_t n_shares, void *what)
+{
+	struct job *job = xcalloc(1, sizeof(*job));
+	struct lane *lane = NULL;
+
+	job->what = what;
+	pthread_mutex_lock(&l->lock);
+	if (key_len > 0)
+		HASH_FIND(hh, l->by_key, key, key_len, lane);
+	if (!lane) {
+		lane = lane_new(l, key, key_len, shares, n_shares);
+		DL_APPEND(l->ready, lane);
+		pthread_cond_signal(&l->work_or_stop);
+	}
+	DL_APPEND(lane->jobs, job);
+	pthread_mutex_unlock(&l->lock);
+}

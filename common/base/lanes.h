@@ -1,0 +1,40 @@
+#ifndef COMMON_BASE_LANES_H
+#define COMMON_BASE_LANES_H
+
+#include "common/base/err.h"
+
+#include <stddef.h>
+
+/* Work in lanes: jobs of one lane run one after the other in the order they came, jobs of different lanes
+ * side by side on a fixed number of threads. A lane that is waiting or slow holds one thread, never another
+ * lane; lanes take turns, job by job. Adding never blocks: the caller bounds what it adds. */
+struct lanes;
+
+/* `run` settles and frees the job; `drop` frees one that will not run any more. On the lanes' threads. */
+struct lanes_work {
+	void (*run)(void *arg, void *job);
+	void (*drop)(void *arg, void *job);
+	void *arg;
+};
+
+int lanes_new(struct lanes **out, int threads, const struct lanes_work *work, struct err *err);
+/* Drops what has not begun and waits for what has. */
+void lanes_free(struct lanes **l);
+
+/* key_len 0: a lane of its own, in no order. The key is copied, the job taken over. Any thread. */
+void lanes_add(struct lanes *l, const void *key, size_t key_len, void *job);
+
+/* Lanes with a share's key in common run at most `most` jobs at once, so that one that stalls leaves threads
+ * to the others; what is beyond waits without a thread. */
+struct lanes_share {
+	const void *key; /* copied */
+	size_t key_len;
+	int most;
+};
+#define LANES_SHARES_MAX 2
+
+/* shares[i].key is looked up among the i-th shares only. A lane keeps the shares of its first job. */
+void lanes_add_shared(struct lanes *l, const void *key, size_t key_len, const struct lanes_share *shares,
+	size_t n_shares, void *job);
+
+#endif

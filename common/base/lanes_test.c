@@ -1,0 +1,189 @@
+#include "common/base/lanes.h"
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/testing/testing.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/banned.h"
+
+struct seen {
+	pthread_mutex_t lock;
+	char order[256];
+	size_t n;
+	int running, most, dropped;
+};
+
+static void seen_run(void *arg, void *job)
+{
+	struct seen *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	if (++s->running > s->most)
+		s->most = s->running;
+	pthread_mutex_unlock(&s->lock);
+	clock_sleep_ms(5);
+	pthread_mutex_lock(&s->lock);
+	s->running--;
+	s->order[s->n++] = *(char *)job;
+	pthread_mutex_unlock(&s->lock);
+	free(job);
+}
+
+static void seen_drop(void *arg, void *job)
+{
+	struct seen *s = arg;
+
+	s->dropped++;
+	free(job);
+}
+
+static void wait_for(struct seen *s, size_t n)
+{
+	int64_t until = clock_mono_ms() + 10000;
+	size_t now = 0;
+
+	while (now < n && clock_mono_ms() < until) {
+		clock_sleep_ms(2);
+		pthread_mutex_lock(&s->lock);
+		now = s->n;
+		pthread_mutex_unlock(&s->lock);
+	}
+	assert_int_equal(now, n);
+}
+
+static struct lanes *start(struct seen *s, int threads)
+{
+	struct lanes_work work = {seen_run, seen_drop, s};
+	struct lanes *l = NULL;
+
+	*s = (struct seen){.n = 0};
+	pthread_mutex_init(&s->lock, NULL);
+	assert_int_equal(lanes_new(&l, threads, &work, NULL), 0);
+	return l;
+}
+
+static void jobs_of_one_lane_run_in_order_and_lanes_side_by_side(void **state)
+{
+	struct seen s;
+	struct lanes *l = start(&s, 4);
+	char last[3] = {0, 0, 0};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 60; i++) {
+		char name = (char)('a' + i / 3);
+
+		lanes_add(
+			l, &"xyz"[i % 3], 1, xmemdup((char[]){(char)((name - 'a') * 3 + (char)(i % 3))}, 1));
+	}
+	wait_for(&s, 60);
+	assert_in_range(s.most, 2, 3);
+	for (i = 0; i < 60; i++) {
+		int lane = s.order[i] % 3;
+
+		assert_true(s.order[i] / 3 >= last[lane]);
+		last[lane] = (char)(s.order[i] / 3);
+	}
+	lanes_free(&l);
+	assert_int_equal(s.dropped, 0);
+}
+
+static void jobs_without_a_lane_run_side_by_side(void **state)
+{
+	struct seen s;
+	struct lanes *l = start(&s, 4);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 20; i++)
+		lanes_add(l, NULL, 0, xmemdup("n", 1));
+	wait_for(&s, 20);
+	assert_int_equal(s.most, 4);
+	lanes_free(&l);
+}
+
+static void what_has_not_begun_is_dropped_at_the_end(void **state)
+{
+	struct seen s;
+	struct lanes *l = start(&s, 1);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 50; i++)
+		lanes_add(l, "one lane", 8, xmemdup("n", 1));
+	lanes_free(&l);
+	assert_int_equal(s.n + (size_t)s.dropped, 50);
+	assert_true(s.dropped > 40);
+}
+
+static void lanes_of_a_full_share_leave_threads_to_the_others(void **state)
+{
+	const struct lanes_share slow = {"slow", 4, 2}, quick = {"quick", 5, 2};
+	struct seen s;
+	struct lanes *l = start(&s, 8);
+	size_t i, first_quick = 0;
+
+	(void)state;
+	for (i = 0; i < 40; i++)
+		lanes_add_shared(l, NULL, 0, &slow, 1, xmemdup("s", 1));
+	lanes_add_shared(l, NULL, 0, &quick, 1, xmemdup("q", 1));
+	wait_for(&s, 41);
+	while (s.order[first_quick] != 'q')
+		first_quick++;
+	assert_true(first_quick < 10);
+	assert_in_range(s.most, 2, 3);
+	lanes_free(&l);
+	assert_int_equal(s.dropped, 0);
+}
+
+static void the_narrower_of_two_shares_counts(void **state)
+{
+	const struct lanes_share shares[] = {{"account", 7, 3}, {"caller", 6, 1}};
+	struct seen s;
+	struct lanes *l = start(&s, 8);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 20; i++)
+		lanes_add_shared(l, NULL, 0, shares, 2, xmemdup("n", 1));
+	wait_for(&s, 20);
+	assert_int_equal(s.most, 1);
+	for (i = 0; i < 20; i++)
+		lanes_add_shared(l, NULL, 0, shares, 1, xmemdup("n", 1));
+	wait_for(&s, 40);
+	assert_int_equal(s.most, 3);
+	lanes_free(&l);
+}
+
+static void what_a_share_holds_back_is_dropped_at_the_end(void **state)
+{
+	const struct lanes_share share = {"account", 7, 1};
+	struct seen s;
+	struct lanes *l = start(&s, 4);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 30; i++)
+		lanes_add_shared(l, NULL, 0, &share, 1, xmemdup("n", 1));
+	lanes_free(&l);
+	assert_int_equal(s.n + (size_t)s.dropped, 30);
+	assert_true(s.dropped > 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TESTING_CASE(jobs_of_one_lane_run_in_order_and_lanes_side_by_side),
+		TESTING_CASE(jobs_without_a_lane_run_side_by_side),
+		TESTING_CASE(what_has_not_begun_is_dropped_at_the_end),
+		TESTING_CASE(lanes_of_a_full_share_leave_threads_to_the_others),
+		TESTING_CASE(the_narrower_of_two_shares_counts),
+		TESTING_CASE(what_a_share_holds_back_is_dropped_at_the_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,118 @@
+#include "common/kafka/offsets.h"
+
+#include "common/base/clock.h"
+#include "common/testing/testing.h"
+
+#include "common/base/banned.h"
+
+static struct offset_ticket add(struct offsets *o, int32_t partition, int64_t offset)
+{
+	struct offset_ticket t;
+
+	assert_true(offsets_add(o, partition, offset, &t));
+	assert_true(offsets_begin(o, &t));
+	return t;
+}
+
+static void only_the_contiguous_run_is_stored(void **state)
+{
+	struct offsets *o = offsets_new();
+	struct offset_ticket t[4];
+	int64_t offset = 0;
+	int i;
+
+	(void)state;
+	offsets_open(o, 3);
+	for (i = 0; i < 4; i++)
+		t[i] = add(o, 3, 10 + i * 2); /* gaps, as transactions leave them */
+	offsets_end(o, &t[1], true);
+	offsets_end(o, &t[2], true);
+	assert_false(offsets_advanced(o, 3, &offset));
+	assert_int_equal(offsets_pending(o, 3), 2);
+	offsets_end(o, &t[0], true);
+	assert_true(offsets_advanced(o, 3, &offset));
+	assert_int_equal(offset, 14);
+	assert_false(offsets_advanced(o, 3, &offset));
+	offsets_end(o, &t[3], false);
+	assert_false(offsets_advanced(o, 3, &offset));
+	assert_int_equal(offsets_pending(o, 3), 1);
+	offsets_free(&o);
+}
+
+static void thousands_of_records_end_in_any_order(void **state)
+{
+	enum { N = 3000 };
+	static struct offset_ticket t[N];
+	struct offsets *o = offsets_new();
+	int64_t offset = -1;
+	int i;
+
+	(void)state;
+	offsets_open(o, 0);
+	for (i = 0; i < N; i++) {
+		t[i] = add(o, 0, i);
+		if (i >= 100)
+			offsets_end(o, &t[i - 100], true);
+		offsets_advanced(o, 0, &offset);
+	}
+	for (i = N - 1; i >= N - 100; i--)
+		offsets_end(o, &t[i], true);
+	assert_true(offsets_advanced(o, 0, &offset));
+	assert_int_equal(offset, N - 1);
+	assert_int_equal(offsets_pending(o, 0), 0);
+	offsets_free(&o);
+}
+
+static void a_closed_partition_begins_nothing_and_keeps_what_ended(void **state)
+{
+	struct offsets *o = offsets_new();
+	struct offset_ticket running, waiting;
+	int64_t offset = 0, before;
+
+	(void)state;
+	offsets_open(o, 1);
+	running = add(o, 1, 5);
+	assert_true(offsets_add(o, 1, 6, &waiting));
+	before = clock_mono_ms();
+	offsets_close(o, 1, 30);
+	assert_true(clock_mono_ms() - before >= 25);
+	assert_false(offsets_current(o, &running));
+	assert_false(offsets_begin(o, &waiting));
+	offsets_end(o, &running, true);
+	assert_true(offsets_advanced(o, 1, &offset));
+	assert_int_equal(offset, 5);
+	assert_false(offsets_add(o, 1, 7, &waiting));
+	offsets_free(&o);
+}
+
+static void tickets_of_an_earlier_generation_count_for_nothing(void **state)
+{
+	struct offsets *o = offsets_new();
+	struct offset_ticket old, now;
+	int64_t offset = 0;
+
+	(void)state;
+	offsets_open(o, 1);
+	old = add(o, 1, 5);
+	offsets_close(o, 1, 0);
+	offsets_open(o, 1);
+	now = add(o, 1, 5);
+	offsets_end(o, &old, true);
+	assert_false(offsets_advanced(o, 1, &offset));
+	assert_false(offsets_begin(o, &old));
+	offsets_end(o, &now, true);
+	assert_true(offsets_advanced(o, 1, &offset));
+	offsets_free(&o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TESTING_CASE(only_the_contiguous_run_is_stored),
+		TESTING_CASE(thousands_of_records_end_in_any_order),
+		TESTING_CASE(a_closed_partition_begins_nothing_and_keeps_what_ended),
+		TESTING_CASE(tickets_of_an_earlier_generation_count_for_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

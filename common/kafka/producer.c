@@ -1,0 +1,673 @@
+#include "common/kafka/producer.h"
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/kafka/client.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/base/banned.h"
+
+/* How it survives: one thread of ours polls the library, runs every done() and watches for a fatal error. On
+ * one it takes the client away from the senders, fails whatever is under way, makes a new client, and gives
+ * that to them.
+ *
+ * Every record under way is a `delivery` in a list of ours. The library reports each exactly once while its
+ * client is polled; whatever it has not reported when the client goes is failed from the list. So done() is
+ * called once for each record in every case. Drawback: a lock around each send and each report, held for a
+ * few instructions. */
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+#define PRESET_DELIVERY_MS 1500
+#define PRESET_LINGER_MS   1
+#define PRESET_QUEUED      10000
+#define POLL_MS            100
+#define PURGE_MS           500  /* for the reports of purged records; they take a few ms */
+#define DESTROY_MS         500  /* beyond it the old client ends on its own thread */
+#define REBUILD_PAUSE_MS   200  /* between two attempts to make a client */
+#define WARM_SLICE_MS      500  /* one request for metadata; a rebuild never waits longer for a warm-up */
+#define PUBLISH_PAUSE_MS   20   /* between two attempts when the queue is full or the topic is missing */
+#define PROBE_EVERY_MS     1000 /* asks whether the brokers are back while nothing is under way */
+#define PROBE_MS           50
+
+struct delivery {
+	struct delivery *prev, *next;
+	struct producer *producer;
+	producer_done done;
+	void *arg;
+};
+
+struct topic_list {
+	char **names;
+	size_t n;
+};
+
+struct producer {
+	struct kafka_conf conf; /* copies of its strings */
+	char *client_id;
+	int64_t delivery_timeout_ms;
+	int linger_ms;
+	int max_queued;
+
+	/* Senders hold it for reading while they use rk; the thread holds it for writing to change rk. */
+	pthread_rwlock_t client_lock;
+	rd_kafka_t *rk; /* NULL: being rebuilt */
+
+	pthread_mutex_t lock; /* over what follows */
+	struct delivery *under_way;
+	int64_t n_under_way;
+	struct topic_list warmed;
+	char last_error[160];
+
+	atomic_int_fast64_t rebuilds;
+	atomic_int_fast64_t last_ack_mono_ms;
+	atomic_bool stopping;
+	int64_t flush_until_ms; /* set before stopping */
+	int64_t probed_ms;      /* the thread's own */
+	pthread_t thread;
+};
+
+/* ---- records under way ---- */
+
+static struct delivery *delivery_new(struct producer *p, producer_done done, void *arg)
+{
+	struct delivery *d = xcalloc(1, sizeof(*d));
+
+	d->producer = p;
+	d->done = done;
+	d->arg = arg;
+	pthread_mutex_lock(&p->lock);
+	DL_APPEND(p->under_way, d);
+	p->n_under_way++;
+	pthread_mutex_unlock(&p->lock);
+	return d;
+}
+
+static void delivery_forget(struct delivery *d)
+{
+	struct producer *p = d->producer;
+
+	pthread_mutex_lock(&p->lock);
+	DL_DELETE(p->under_way, d);
+	p->n_under_way--;
+	pthread_mutex_unlock(&p->lock);
+	free(d);
+}
+
+static void delivery_report(struct delivery *d, const struct err *failure)
+{
+	producer_done done = d->done;
+	void *arg = d->arg;
+
+	delivery_forget(d);
+	done(arg, failure);
+}
+
+/* Once the library can no longer report them. */
+static void fail_under_way(struct producer *p)
+{
+	struct err lost;
+
+	err_set(&lost, ERR_UNCERTAIN, 0, "the producer ended before the record was acknowledged");
+	while (p->under_way)
+		delivery_report(p->under_way, &lost);
+}
+
+/* ---- what the library calls, on our thread ---- */
+
+static bool is_rejected(rd_kafka_resp_err_t code)
+{
+	switch (code) {
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+	case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+	case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+	case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+	case RD_KAFKA_RESP_ERR__INVALID_ARG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void note_ack(struct producer *p)
+{
+	atomic_store(&p->last_ack_mono_ms, clock_mono_ms());
+	pthread_mutex_lock(&p->lock);
+	p->last_error[0] = '\0';
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+	struct err failure;
+	enum err_kind kind = ERR_RETRY;
+
+	(void)rk;
+	if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		note_ack(opaque);
+		delivery_report(m->_private, NULL);
+		return;
+	}
+	if (is_rejected(m->err))
+		kind = ERR_REJECT;
+	else if (rd_kafka_message_status(m) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED)
+		kind = ERR_UNCERTAIN;
+	kafka_err_set(&failure, kind, m->err, "not acknowledged");
+	delivery_report(m->_private, &failure);
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+	struct producer *p = opaque;
+
+	(void)rk;
+	pthread_mutex_lock(&p->lock);
+	snprintf(p->last_error, sizeof(p->last_error), "%s: %s", rd_kafka_err2name((rd_kafka_resp_err_t)code),
+		reason);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- making and ending the library's client ---- */
+
+static int client_make(struct producer *p, rd_kafka_t **out, struct err *err)
+{
+	char timeout[24], linger[24], queued[24];
+	const struct kafka_property own[] = {
+		{"enable.idempotence", "true"},
+		{"acks", "all"},
+		{"partitioner", "murmur2_random"},
+		{"message.timeout.ms", timeout},
+		{"linger.ms", linger},
+		{"queue.buffering.max.messages", queued},
+		{"queue.buffering.max.kbytes", "131072"},
+		/* A request without an answer ends its connection after so long; the library's minute would
+		 * keep a producer on a dead connection long after the broker is back. */
+		{"socket.timeout.ms", "3000"},
+		{"retry.backoff.ms", "50"},
+	};
+	rd_kafka_conf_t *rk_conf;
+
+	snprintf(timeout, sizeof(timeout), "%lld", (long long)p->delivery_timeout_ms);
+	snprintf(linger, sizeof(linger), "%d", p->linger_ms);
+	snprintf(queued, sizeof(queued), "%d", p->max_queued);
+	rk_conf = kafka_client_conf(&p->conf, p->client_id, own, ARRAY_LEN(own), err);
+	if (!rk_conf)
+		return -1;
+	rd_kafka_conf_set_opaque(rk_conf, p);
+	rd_kafka_conf_set_dr_msg_cb(rk_conf, on_report);
+	rd_kafka_conf_set_error_cb(rk_conf, on_error);
+	return kafka_client_new(out, RD_KAFKA_PRODUCER, rk_conf, err);
+}
+
+/* Nobody sends through `rk` any more. Every record under way is reported before this returns. */
+static void client_end(struct producer *p, rd_kafka_t *rk)
+{
+	int64_t until = clock_mono_ms() + PURGE_MS;
+
+	rd_kafka_purge(
+		rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+	while (rd_kafka_outq_len(rk) > 0 && clock_mono_ms() < until)
+		rd_kafka_poll(rk, 10);
+	fail_under_way(p);
+	kafka_client_destroy(&rk, 0, DESTROY_MS);
+}
+
+static rd_kafka_t *client_take(struct producer *p)
+{
+	rd_kafka_t *rk;
+
+	pthread_rwlock_wrlock(&p->client_lock);
+	rk = p->rk;
+	p->rk = NULL;
+	pthread_rwlock_unlock(&p->client_lock);
+	return rk;
+}
+
+static void client_give(struct producer *p, rd_kafka_t *rk)
+{
+	pthread_rwlock_wrlock(&p->client_lock);
+	p->rk = rk;
+	pthread_rwlock_unlock(&p->client_lock);
+}
+
+/* ---- topics ---- */
+
+static void remember_topic(struct producer *p, const char *topic)
+{
+	size_t i;
+
+	pthread_mutex_lock(&p->lock);
+	for (i = 0; i < p->warmed.n; i++)
+		if (strcmp(p->warmed.names[i], topic) == 0)
+			break;
+	if (i == p->warmed.n) {
+		p->warmed.names = xrealloc(p->warmed.names, (i + 1) * sizeof(char *));
+		p->warmed.names[p->warmed.n++] = xstrdup(topic);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+static int check_metadata(const struct rd_kafka_metadata *md, struct err *err)
+{
+	const rd_kafka_metadata_topic_t *t = &md->topics[0];
+	int i;
+
+	if (md->topic_cnt != 1)
+		return err_set(err, ERR_RETRY, 0, "the broker does not know the topic");
+	if (t->err)
+		return kafka_err_set(err, ERR_RETRY, t->err, "topic");
+	if (t->partition_cnt == 0)
+		return err_set(err, ERR_RETRY, 0, "the topic has no partitions yet");
+	for (i = 0; i < t->partition_cnt; i++)
+		if (t->partitions[i].leader < 0)
+			return err_set(err, ERR_RETRY, 0, "partition %d has no leader", t->partitions[i].id);
+	return 0;
+}
+
+/* One request; the library keeps what it learns. */
+static int learn_topic(rd_kafka_t *rk, const char *topic, int timeout_ms, struct err *err)
+{
+	const struct rd_kafka_metadata *md = NULL;
+	rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
+	rd_kafka_resp_err_t code;
+	int rc;
+
+	if (!rkt)
+		return kafka_err_set(err, ERR_RETRY, rd_kafka_last_error(), "topic");
+	code = rd_kafka_metadata(rk, 0, rkt, &md, timeout_ms);
+	if (code)
+		rc = kafka_err_set(err, ERR_RETRY, code, "no metadata");
+	else
+		rc = check_metadata(md, err);
+	if (md)
+		rd_kafka_metadata_destroy(md);
+	rd_kafka_topic_destroy(rkt);
+	return rc;
+}
+
+static int being_rebuilt(struct err *err)
+{
+	return err_set(err, ERR_RETRY, 0, "the producer is being rebuilt");
+}
+
+static int warm_topic(struct producer *p, const char *topic, int64_t until_ms, struct err *err)
+{
+	int64_t left;
+	int rc;
+
+	for (;;) {
+		left = until_ms - clock_mono_ms();
+		if (left > WARM_SLICE_MS)
+			left = WARM_SLICE_MS;
+		pthread_rwlock_rdlock(&p->client_lock);
+		rc = p->rk ? learn_topic(p->rk, topic, left > 0 ? (int)left : 0, err) : being_rebuilt(err);
+		pthread_rwlock_unlock(&p->client_lock);
+		if (rc == 0)
+			return 0;
+		left = until_ms - clock_mono_ms();
+		if (left <= 0)
+			return err_prefix(err, "%s", topic);
+		clock_sleep_ms(left < PUBLISH_PAUSE_MS ? left : PUBLISH_PAUSE_MS);
+	}
+}
+
+int producer_warm(
+	struct producer *p, const char *const *topics, size_t n, int64_t timeout_ms, struct err *err)
+{
+	int64_t until = clock_mono_ms() + timeout_ms;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		remember_topic(p, topics[i]);
+		if (warm_topic(p, topics[i], until, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- the thread ---- */
+
+/* The topics of before, so that the first records after a rebuild are not a second late either. */
+static void warm_rebuilt(struct producer *p, rd_kafka_t *rk)
+{
+	int64_t until = clock_mono_ms() + WARM_SLICE_MS, left;
+	size_t i, n;
+	char *topic;
+
+	pthread_mutex_lock(&p->lock);
+	n = p->warmed.n;
+	pthread_mutex_unlock(&p->lock);
+	for (i = 0; i < n && (left = until - clock_mono_ms()) > 0; i++) {
+		pthread_mutex_lock(&p->lock);
+		topic = p->warmed.names[i]; /* names are only ever added */
+		pthread_mutex_unlock(&p->lock);
+		learn_topic(rk, topic, (int)left, NULL);
+	}
+}
+
+static void rebuild(struct producer *p)
+{
+	rd_kafka_t *rk = client_take(p);
+	char reason[160] = "";
+	struct err err;
+
+	rd_kafka_fatal_error(rk, reason, sizeof(reason));
+	log_warn("kafka", "the producer ended (%s); making a new one", reason);
+	client_end(p, rk);
+	while (!atomic_load(&p->stopping) && client_make(p, &rk, &err) < 0) {
+		log_warn("kafka", "no new producer yet: %s", err.text);
+		clock_sleep_ms(REBUILD_PAUSE_MS);
+		rk = NULL;
+	}
+	if (!rk)
+		return;
+	warm_rebuilt(p, rk);
+	atomic_fetch_add(&p->rebuilds, 1);
+	client_give(p, rk);
+}
+
+/* An acknowledgement shows that the brokers are well; with nothing under way only a question does. */
+static void probe(struct producer *p)
+{
+	const struct rd_kafka_metadata *md = NULL;
+	int64_t now = clock_mono_ms();
+	bool ask;
+
+	if (now - p->probed_ms < PROBE_EVERY_MS)
+		return;
+	p->probed_ms = now;
+	pthread_mutex_lock(&p->lock);
+	ask = p->last_error[0] && p->n_under_way == 0;
+	pthread_mutex_unlock(&p->lock);
+	if (!ask || rd_kafka_metadata(p->rk, 0, NULL, &md, PROBE_MS))
+		return;
+	rd_kafka_metadata_destroy(md);
+	pthread_mutex_lock(&p->lock);
+	p->last_error[0] = '\0';
+	pthread_mutex_unlock(&p->lock);
+}
+
+static bool flushed(struct producer *p)
+{
+	bool empty;
+
+	if (!atomic_load(&p->stopping))
+		return false;
+	pthread_mutex_lock(&p->lock);
+	empty = p->n_under_way == 0;
+	pthread_mutex_unlock(&p->lock);
+	return empty || clock_mono_ms() >= p->flush_until_ms;
+}
+
+/* Only this thread changes p->rk, so it reads it without the lock. */
+static void *run(void *arg)
+{
+	struct producer *p = arg;
+
+	while (p->rk && !flushed(p)) {
+		rd_kafka_poll(p->rk, atomic_load(&p->stopping) ? 10 : POLL_MS);
+		if (rd_kafka_fatal_error(p->rk, NULL, 0))
+			rebuild(p);
+		else
+			probe(p);
+	}
+	if (p->rk)
+		client_end(p, client_take(p));
+	return NULL;
+}
+
+/* ---- life ---- */
+
+static void release(struct producer *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->warmed.n; i++)
+		free(p->warmed.names[i]);
+	free(p->warmed.names);
+	pthread_rwlock_destroy(&p->client_lock);
+	pthread_mutex_destroy(&p->lock);
+	free(p->conf.bootstrap_servers);
+	free(p->client_id);
+	free(p);
+}
+
+/* The thread waits for senders to let go of a dead client; new senders must not overtake it for ever. */
+static void init_client_lock(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
+
+int producer_new(struct producer **out, const struct kafka_conf *conf, const struct producer_options *o,
+	struct err *err)
+{
+	struct producer *p = xcalloc(1, sizeof(*p));
+
+	p->conf.bootstrap_servers = xstrdup(conf->bootstrap_servers);
+	p->client_id = xstrdup(o->client_id ? o->client_id : "wxbus");
+	p->delivery_timeout_ms = o->delivery_timeout_ms ? o->delivery_timeout_ms : PRESET_DELIVERY_MS;
+	p->linger_ms = o->linger_ms ? o->linger_ms : PRESET_LINGER_MS;
+	p->max_queued = o->max_queued ? o->max_queued : PRESET_QUEUED;
+	init_client_lock(&p->client_lock);
+	pthread_mutex_init(&p->lock, NULL);
+	if (client_make(p, &p->rk, err) < 0) {
+		release(p);
+		return -1;
+	}
+	if (kafka_thread_start(&p->thread, run, p, err) < 0) {
+		kafka_client_destroy(&p->rk, 0, DESTROY_MS);
+		release(p);
+		return -1;
+	}
+	*out = p;
+	return 0;
+}
+
+void producer_free(struct producer **pp, int64_t flush_ms)
+{
+	struct producer *p = *pp;
+
+	*pp = NULL;
+	if (!p)
+		return;
+	p->flush_until_ms = clock_mono_ms() + flush_ms;
+	atomic_store(&p->stopping, true);
+	pthread_join(p->thread, NULL);
+	release(p);
+}
+
+/* ---- sending ---- */
+
+static rd_kafka_headers_t *make_headers(const struct kafka_record *r)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(r->n_headers);
+	size_t i;
+
+	for (i = 0; i < r->n_headers; i++)
+		rd_kafka_header_add(headers, r->headers[i].name, -1, r->headers[i].value,
+			(ssize_t)r->headers[i].value_len);
+	return headers;
+}
+
+/* rd_kafka_producev() and not rd_kafka_produceva(), which frees headers twice if the partition does not exist
+ * (before 2.12). Its macros take pointers without const; with F_COPY nothing is written through them. */
+static rd_kafka_resp_err_t hand_over(rd_kafka_t *rk, const struct kafka_record *r, struct delivery *d)
+{
+	rd_kafka_headers_t *headers = make_headers(r);
+	union {
+		const void *in;
+		void *out;
+	} key = {.in = r->key}, value = {.in = r->value};
+	rd_kafka_resp_err_t code;
+
+	code = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(r->topic), RD_KAFKA_V_PARTITION(r->partition),
+		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.out, r->key_len),
+		RD_KAFKA_V_VALUE(value.out, r->value_len), RD_KAFKA_V_TIMESTAMP(r->timestamp_ms),
+		RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(d), RD_KAFKA_V_END);
+	if (code)
+		rd_kafka_headers_destroy(headers); /* still ours */
+	return code;
+}
+
+int producer_send(
+	struct producer *p, const struct kafka_record *r, producer_done done, void *arg, struct err *err)
+{
+	rd_kafka_resp_err_t code;
+	struct delivery *d;
+
+	pthread_rwlock_rdlock(&p->client_lock);
+	if (!p->rk) {
+		pthread_rwlock_unlock(&p->client_lock);
+		return being_rebuilt(err);
+	}
+	d = delivery_new(p, done, arg);
+	code = hand_over(p->rk, r, d);
+	if (code)
+		delivery_forget(d);
+	pthread_rwlock_unlock(&p->client_lock);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return 0;
+	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+		return PRODUCER_FULL;
+	return kafka_err_set(err, is_rejected(code) ? ERR_REJECT : ERR_RETRY, code, "not accepted");
+}
+
+/* One attempt of a publish, shared by the one who waits and the report; the last of them frees it. */
+struct attempt {
+	pthread_mutex_t lock;
+	pthread_cond_t reported;
+	bool over;
+	bool acknowledged;
+	struct err failure;
+	int refs;
+};
+
+static struct attempt *attempt_new(void)
+{
+	struct attempt *a = xcalloc(1, sizeof(*a));
+
+	pthread_mutex_init(&a->lock, NULL);
+	clock_cond_init(&a->reported);
+	a->refs = 2;
+	return a;
+}
+
+static void attempt_unref(struct attempt *a, int n)
+{
+	bool last;
+
+	pthread_mutex_lock(&a->lock);
+	a->refs -= n;
+	last = a->refs == 0;
+	pthread_mutex_unlock(&a->lock);
+	if (!last)
+		return;
+	pthread_cond_destroy(&a->reported);
+	pthread_mutex_destroy(&a->lock);
+	free(a);
+}
+
+static void attempt_reported(void *arg, const struct err *failure)
+{
+	struct attempt *a = arg;
+
+	pthread_mutex_lock(&a->lock);
+	a->over = true;
+	a->acknowledged = failure == NULL;
+	if (failure)
+		a->failure = *failure;
+	pthread_cond_signal(&a->reported);
+	pthread_mutex_unlock(&a->lock);
+	attempt_unref(a, 1);
+}
+
+/* 0: acknowledged. -1: the library's failure, or ERR_UNCERTAIN at the deadline. Gives one reference back. */
+static int attempt_wait(struct attempt *a, int64_t deadline_mono_ms, struct err *err)
+{
+	struct timespec until = clock_mono_timespec(deadline_mono_ms);
+	int rc = 0;
+
+	pthread_mutex_lock(&a->lock);
+	while (!a->over && pthread_cond_timedwait(&a->reported, &a->lock, &until) == 0)
+		;
+	if (!a->over)
+		rc = err_set(err, ERR_UNCERTAIN, 0, "no acknowledgement by the deadline");
+	else if (!a->acknowledged) {
+		*err = a->failure;
+		rc = -1;
+	}
+	pthread_mutex_unlock(&a->lock);
+	attempt_unref(a, 1);
+	return rc;
+}
+
+/* One record sent and waited for. */
+static int attempt_publish(
+	struct producer *p, const struct kafka_record *r, int64_t deadline_mono_ms, struct err *err)
+{
+	struct attempt *a = attempt_new();
+	int rc = producer_send(p, r, attempt_reported, a, err);
+
+	if (rc == 0)
+		return attempt_wait(a, deadline_mono_ms, err);
+	attempt_unref(a, 2); /* no report will come */
+	if (rc == PRODUCER_FULL)
+		return err_set(err, ERR_RETRY, 0, "the queue towards Kafka is full");
+	return rc;
+}
+
+int producer_publish(
+	struct producer *p, const struct kafka_record *r, int64_t deadline_mono_ms, struct err *err)
+{
+	struct err last;
+	bool unsure = false; /* an earlier attempt may have been written */
+	int64_t left;
+
+	for (;;) {
+		if (attempt_publish(p, r, deadline_mono_ms, &last) == 0)
+			return 0;
+		unsure |= last.kind == ERR_UNCERTAIN;
+		left = deadline_mono_ms - clock_mono_ms();
+		if (last.kind == ERR_REJECT || left <= 0)
+			break;
+		clock_sleep_ms(left < PUBLISH_PAUSE_MS ? left : PUBLISH_PAUSE_MS);
+	}
+	if (unsure)
+		last.kind = ERR_UNCERTAIN;
+	if (err)
+		*err = last;
+	return -1;
+}
+
+void producer_get_stats(struct producer *p, struct producer_stats *out)
+{
+	out->rebuilds = atomic_load(&p->rebuilds);
+	out->last_ack_mono_ms = atomic_load(&p->last_ack_mono_ms);
+	pthread_mutex_lock(&p->lock);
+	out->queued = p->n_under_way;
+	memcpy(out->last_error, p->last_error, sizeof(out->last_error));
+	pthread_mutex_unlock(&p->lock);
+}
+
+void producer_test_fatal(struct producer *p)
+{
+	pthread_rwlock_rdlock(&p->client_lock);
+	if (p->rk)
+		rd_kafka_test_fatal_error(
+			p->rk, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "asked for by a test");
+	pthread_rwlock_unlock(&p->client_lock);
+}

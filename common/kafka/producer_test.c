@@ -1,0 +1,433 @@
+#include "common/kafka/test_kit.h"
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/banned.h"
+
+#define DEADLINE_MS  700
+#define TOLERANCE_MS 100
+#define RETURN_MS    2000 /* after a broker's return everything works again */
+
+/* Publishes until `timeout_ms`; the time it took. */
+static int64_t publish(
+	struct producer *p, const struct kafka_record *r, int64_t timeout_ms, int *rc, struct err *err)
+{
+	int64_t begin = clock_mono_ms();
+
+	*err = (struct err){0};
+	*rc = producer_publish(p, r, begin + timeout_ms, err);
+	return clock_mono_ms() - begin;
+}
+
+static void assert_fails_at_its_deadline(
+	struct producer *p, const struct kafka_record *r, enum err_kind *kind_out)
+{
+	struct err err;
+	int64_t took;
+	int rc;
+
+	took = publish(p, r, DEADLINE_MS, &rc, &err);
+	assert_int_equal(rc, -1);
+	print_message("      after %lld ms: %s: %s\n", (long long)took, err_kind_name(err.kind), err.text);
+	assert_in_range(took, DEADLINE_MS - 2, DEADLINE_MS + TOLERANCE_MS);
+	assert_true(err.kind == ERR_RETRY || err.kind == ERR_UNCERTAIN);
+	if (kind_out)
+		*kind_out = err.kind;
+}
+
+static void assert_works_again(struct producer *p)
+{
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "again");
+	struct err err;
+	int64_t took;
+	int rc;
+
+	took = publish(p, &r, RETURN_MS, &rc, &err);
+	if (rc < 0)
+		fail_msg("after %lld ms: %s", (long long)took, err.text);
+	print_message("      works again after %lld ms\n", (long long)took);
+}
+
+/* What done() was told. */
+struct tally {
+	atomic_int acknowledged, unsure, failed;
+};
+
+static void count_done(void *arg, const struct err *failure)
+{
+	struct tally *t = arg;
+
+	if (!failure)
+		atomic_fetch_add(&t->acknowledged, 1);
+	else if (failure->kind == ERR_UNCERTAIN)
+		atomic_fetch_add(&t->unsure, 1);
+	else
+		atomic_fetch_add(&t->failed, 1);
+}
+
+static int tally_sum(struct tally *t)
+{
+	return atomic_load(&t->acknowledged) + atomic_load(&t->unsure) + atomic_load(&t->failed);
+}
+
+static void send_n(struct producer *p, int n, struct tally *t)
+{
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "value");
+
+	for (; n > 0; n--)
+		assert_int_equal(producer_send(p, &r, count_done, t, NULL), 0);
+}
+
+static void wait_for(atomic_int *what, int at_least)
+{
+	int64_t until = clock_mono_ms() + 5000;
+
+	while (atomic_load(what) < at_least && clock_mono_ms() < until)
+		clock_sleep_ms(5);
+	assert_true(atomic_load(what) >= at_least);
+}
+
+/* ---- cases ---- */
+
+static void publish_is_acknowledged_and_the_first_one_is_not_late_once_warm(void **state)
+{
+	struct producer *p = kit_warm_producer(*state);
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "hello");
+	struct producer_stats stats;
+	struct err err;
+	int64_t took;
+	int rc;
+
+	took = publish(p, &r, 2000, &rc, &err);
+	assert_int_equal(rc, 0);
+	assert_in_range(took, 0, 800); /* a topic that is not warm takes a second */
+	producer_get_stats(p, &stats);
+	assert_int_equal(stats.queued, 0);
+	assert_int_equal(stats.rebuilds, 0);
+	assert_true(stats.last_ack_mono_ms > 0);
+	assert_string_equal(stats.last_error, "");
+	producer_free(&p, 0);
+	assert_null(p);
+	assert_int_equal(kit_warnings(), 0);
+}
+
+static void publish_to_a_refusing_broker_returns_at_its_deadline(void **state)
+{
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "hello");
+	char address[32];
+	struct kafka_conf conf = {.bootstrap_servers = address, .topic_prefix = NULL};
+	struct producer_stats stats;
+	struct producer *p;
+	int fd;
+
+	(void)state;
+	fd = kit_dead_broker(false, address, sizeof(address));
+	p = kit_producer(&conf, &(struct producer_options){0});
+	assert_fails_at_its_deadline(p, &r, NULL);
+	producer_get_stats(p, &stats);
+	assert_true(stats.last_error[0]);
+	producer_free(&p, 0);
+	close(fd);
+}
+
+static void publish_to_a_broker_that_never_answers_returns_at_its_deadline(void **state)
+{
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "hello");
+	char address[32];
+	struct kafka_conf conf = {.bootstrap_servers = address, .topic_prefix = NULL};
+	struct producer *p;
+	int64_t begin;
+	int fd, i;
+
+	(void)state;
+	fd = kit_dead_broker(true, address, sizeof(address));
+	p = kit_producer(&conf, &(struct producer_options){0});
+	for (i = 0; i < 4; i++) /* across the library's own time-outs */
+		assert_fails_at_its_deadline(p, &r, NULL);
+	begin = clock_mono_ms();
+	producer_free(&p, 200);
+	assert_in_range(clock_mono_ms() - begin, 0, 1500);
+	close(fd);
+}
+
+static void publish_works_again_soon_after_a_broker_that_was_down(void **state)
+{
+	struct kit *kit = *state;
+	struct producer *p = kit_warm_producer(kit);
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "hello");
+	int i;
+
+	kit_publish(p, &r);
+	kafka_mock_set_down(kit->mock, true);
+	for (i = 0; i < 5; i++)
+		assert_fails_at_its_deadline(p, &r, NULL);
+	kafka_mock_set_down(kit->mock, false);
+	assert_works_again(p);
+	producer_free(&p, 0);
+}
+
+static void publish_works_again_soon_after_a_stall_and_calls_it_uncertain(void **state)
+{
+	struct kit *kit = *state;
+	struct producer *p = kit_warm_producer(kit);
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "hello");
+	enum err_kind kind;
+	int i;
+
+	kit_publish(p, &r);
+	kafka_mock_set_latency(kit->mock, 30000);
+	assert_fails_at_its_deadline(p, &r, &kind);
+	assert_int_equal(kind, ERR_UNCERTAIN);
+	for (i = 0; i < 5; i++)
+		assert_fails_at_its_deadline(p, &r, NULL);
+	kafka_mock_set_latency(kit->mock, 0);
+	assert_works_again(p);
+	producer_free(&p, 0);
+}
+
+static void publish_waits_for_room_in_a_full_queue_until_its_deadline(void **state)
+{
+	struct kit *kit = *state;
+	const struct producer_options o = {.max_queued = 2, .delivery_timeout_ms = 20000};
+	struct producer *p = kit_producer(&kit->conf, &o);
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "hello");
+	struct tally t = {0};
+
+	kit_publish(p, &r);
+	kafka_mock_set_down(kit->mock, true);
+	send_n(p, 2, &t);
+	assert_int_equal(producer_send(p, &r, count_done, &t, NULL), PRODUCER_FULL);
+	assert_fails_at_its_deadline(p, &r, NULL);
+	kafka_mock_set_down(kit->mock, false);
+	assert_works_again(p);
+	producer_free(&p, 0);
+	assert_int_equal(tally_sum(&t), 2);
+	assert_int_equal(t.acknowledged, 2);
+}
+
+static void publish_to_a_missing_topic_fails_until_it_is_created(void **state)
+{
+	struct kit *kit = *state;
+	struct producer *p = kit_warm_producer(kit);
+	struct kafka_header header = {"ce_id", "1", 1};
+	struct kafka_record r = kit_record("wx.later", "fan", "hello");
+	struct err err;
+	int64_t took;
+	int i, rc;
+
+	r.headers = &header;
+	r.n_headers = 1;
+	kafka_mock_set_missing(kit->mock, "wx.later", true);
+	for (i = 0; i < 4; i++)
+		assert_fails_at_its_deadline(p, &r, NULL);
+	kafka_mock_set_missing(kit->mock, "wx.later", false);
+	took = publish(p, &r, 5000, &rc, &err);
+	assert_int_equal(rc, 0);
+	print_message("      usable after %lld ms\n", (long long)took);
+	assert_in_range(took, 0, 1500);
+	producer_free(&p, 0);
+}
+
+static void a_record_for_a_missing_partition_is_refused_with_its_headers_freed_once(void **state)
+{
+	struct producer *p = kit_warm_producer(*state);
+	struct kafka_header headers[] = {{"ce_id", "1", 1}, {"ce_type", "t", 1}};
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "hello");
+	struct tally t = {0};
+	struct err err;
+
+	r.partition = 99;
+	r.headers = headers;
+	r.n_headers = 2;
+	assert_int_equal(producer_send(p, &r, count_done, &t, &err), -1);
+	assert_int_equal(err.kind, ERR_RETRY);
+	assert_fails_at_its_deadline(p, &r, NULL);
+	assert_int_equal(tally_sum(&t), 0);
+	producer_free(&p, 0);
+}
+
+static void a_record_that_is_too_large_is_rejected_at_once(void **state)
+{
+	struct producer *p = kit_warm_producer(*state);
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", NULL);
+	struct err err;
+	int64_t took;
+	int rc;
+
+	r.value = xcalloc(1, 2000000);
+	r.value_len = 2000000;
+	took = publish(p, &r, 2000, &rc, &err);
+	assert_int_equal(rc, -1);
+	assert_int_equal(err.kind, ERR_REJECT);
+	assert_in_range(took, 0, 200);
+	producer_free(&p, 0);
+	free((void *)(uintptr_t)r.value);
+}
+
+static void publish_survives_a_fatal_error(void **state)
+{
+	struct producer *p = kit_warm_producer(*state);
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "hello");
+	struct producer_stats stats;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		kit_publish(p, &r);
+		producer_test_fatal(p);
+		assert_works_again(p);
+	}
+	producer_get_stats(p, &stats);
+	assert_int_equal(stats.rebuilds, 3);
+	producer_free(&p, 0);
+}
+
+static void a_fatal_error_while_the_broker_is_away_is_survived_too(void **state)
+{
+	struct kit *kit = *state;
+	struct producer *p = kit_warm_producer(kit);
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "hello");
+
+	kafka_mock_set_down(kit->mock, true);
+	producer_test_fatal(p);
+	assert_fails_at_its_deadline(p, &r, NULL);
+	assert_fails_at_its_deadline(p, &r, NULL);
+	kafka_mock_set_down(kit->mock, false);
+	assert_works_again(p);
+	producer_free(&p, 0);
+}
+
+static void what_was_under_way_at_a_fatal_error_is_reported_as_uncertain(void **state)
+{
+	struct kit *kit = *state;
+	struct producer *p = kit_warm_producer(kit);
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "hello");
+	struct tally t = {0};
+
+	kit_publish(p, &r);
+	kafka_mock_set_latency(kit->mock, 30000);
+	send_n(p, 20, &t);
+	clock_sleep_ms(100); /* on its way */
+	producer_test_fatal(p);
+	wait_for(&t.unsure, 20);
+	kafka_mock_set_latency(kit->mock, 0);
+	assert_works_again(p);
+	assert_int_equal(tally_sum(&t), 20);
+	producer_free(&p, 0);
+}
+
+static void a_late_acknowledgement_of_a_given_up_publish_is_forgotten(void **state)
+{
+	struct kit *kit = *state;
+	struct producer *p = kit_warm_producer(kit);
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "hello");
+	struct producer_stats before, after;
+	struct err err;
+
+	kit_publish(p, &r);
+	producer_get_stats(p, &before);
+	kafka_mock_set_latency(kit->mock, 400);
+	assert_int_equal(producer_publish(p, &r, clock_mono_ms() + 100, &err), -1);
+	assert_int_equal(err.kind, ERR_UNCERTAIN);
+	clock_sleep_ms(1000);
+	producer_get_stats(p, &after);
+	assert_true(after.last_ack_mono_ms > before.last_ack_mono_ms);
+	assert_int_equal(after.queued, 0);
+	producer_free(&p, 0);
+}
+
+static void free_waits_for_what_is_under_way(void **state)
+{
+	struct kit *kit = *state;
+	struct producer *p = kit_warm_producer(kit);
+	struct tally t = {0};
+
+	kafka_mock_set_latency(kit->mock, 200);
+	send_n(p, 100, &t);
+	producer_free(&p, 5000);
+	assert_int_equal(t.acknowledged, 100);
+}
+
+static void free_with_the_broker_away_reports_every_record_as_failed_in_time(void **state)
+{
+	struct kit *kit = *state;
+	struct producer *p = kit_warm_producer(kit);
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "hello");
+	struct tally t = {0};
+	int64_t begin;
+
+	kit_publish(p, &r);
+	kafka_mock_set_down(kit->mock, true);
+	send_n(p, 50, &t);
+	begin = clock_mono_ms();
+	producer_free(&p, 300);
+	assert_in_range(clock_mono_ms() - begin, 0, 1500);
+	assert_int_equal(tally_sum(&t), 50);
+	assert_int_equal(t.acknowledged, 0);
+}
+
+static void a_dead_broker_neither_floods_the_log_nor_leaves_an_error_behind_once_back(void **state)
+{
+	struct kit *kit = *state;
+	struct producer *p = kit_warm_producer(kit);
+	struct producer_stats stats;
+	int64_t until;
+
+	kafka_mock_set_down(kit->mock, true);
+	clock_sleep_ms(4000); /* at two attempts a second */
+	producer_get_stats(p, &stats);
+	assert_true(stats.last_error[0]);
+	assert_in_range(kit_warnings(), 0, 6);
+	kafka_mock_set_down(kit->mock, false);
+	until = clock_mono_ms() + 4000;
+	do {
+		clock_sleep_ms(50);
+		producer_get_stats(p, &stats);
+	} while (stats.last_error[0] && clock_mono_ms() < until);
+	assert_string_equal(stats.last_error, "");
+	producer_free(&p, 0);
+}
+
+static void warm_says_that_a_topic_is_missing(void **state)
+{
+	struct kit *kit = *state;
+	struct producer *p = kit_warm_producer(kit);
+	static const char *const topics[] = {KIT_TOPIC, "wx.missing"};
+	struct err err;
+
+	kafka_mock_set_missing(kit->mock, "wx.missing", true);
+	assert_int_equal(producer_warm(p, topics, 2, 300, &err), -1);
+	assert_int_equal(err.kind, ERR_RETRY);
+	assert_non_null(strstr(err.text, "wx.missing"));
+	producer_free(&p, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KIT_CASE(publish_is_acknowledged_and_the_first_one_is_not_late_once_warm),
+		KIT_CASE(publish_to_a_refusing_broker_returns_at_its_deadline),
+		KIT_CASE(publish_to_a_broker_that_never_answers_returns_at_its_deadline),
+		KIT_CASE(publish_works_again_soon_after_a_broker_that_was_down),
+		KIT_CASE(publish_works_again_soon_after_a_stall_and_calls_it_uncertain),
+		KIT_CASE(publish_waits_for_room_in_a_full_queue_until_its_deadline),
+		KIT_CASE(publish_to_a_missing_topic_fails_until_it_is_created),
+		KIT_CASE(a_record_for_a_missing_partition_is_refused_with_its_headers_freed_once),
+		KIT_CASE(a_record_that_is_too_large_is_rejected_at_once),
+		KIT_CASE(publish_survives_a_fatal_error),
+		KIT_CASE(a_fatal_error_while_the_broker_is_away_is_survived_too),
+		KIT_CASE(what_was_under_way_at_a_fatal_error_is_reported_as_uncertain),
+		KIT_CASE(a_late_acknowledgement_of_a_given_up_publish_is_forgotten),
+		KIT_CASE(free_waits_for_what_is_under_way),
+		KIT_CASE(free_with_the_broker_away_reports_every_record_as_failed_in_time),
+		KIT_CASE(a_dead_broker_neither_floods_the_log_nor_leaves_an_error_behind_once_back),
+		KIT_CASE(warm_says_that_a_topic_is_missing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,35 @@
+#ifndef COMMON_KAFKA_READER_H
+#define COMMON_KAFKA_READER_H
+
+#include "common/kafka/kafka_conf.h"
+#include "common/kafka/record.h"
+
+#include <stdbool.h>
+
+/* Reads all partitions of one topic without a group, in a thread of its own, for ever: a directory
+ * (`accounts`, from the beginning) or a stream that everybody sees (`replies`, from a moment back). Survives
+ * brokers away and a topic that does not exist yet. */
+struct reader;
+
+#define READER_FROM_BEGINNING (-1)
+
+struct reader_options {
+	const char *client_id;
+	const char *topic; /* whole name */
+	int64_t back_ms;   /* start at records this old, or READER_FROM_BEGINNING. Where the broker has no
+			    * look-up by   time (the embedded one) it starts at the beginning and skips by
+			    * record   timestamp */
+	/* On the reader's thread, once for each record. */
+	void (*record)(void *arg, const struct kafka_record *r);
+	void *arg;
+};
+
+int reader_new(
+	struct reader **out, const struct kafka_conf *conf, const struct reader_options *o, struct err *err);
+void reader_free(struct reader **r);
+
+/* Any thread: the ends that stood when the reader started have been read. Stays true. */
+bool reader_caught_up(const struct reader *r);
+void reader_detail(const struct reader *r, char *detail, size_t size); /* for /readyz */
+
+#endif

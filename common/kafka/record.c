@@ -1,0 +1,15 @@
+#include "common/kafka/record.h"
+
+#include <string.h>
+
+#include "common/base/banned.h"
+
+const struct kafka_header *kafka_record_header(const struct kafka_record *r, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < r->n_headers; i++)
+		if (strcmp(r->headers[i].name, name) == 0)
+			return &r->headers[i];
+	return NULL;
+}

@@ -1,0 +1,392 @@
+/* One thread polls and stores offsets; a pool of threads handles in lanes. Between them stand the offsets: a
+ * record may be begun only while its partition is ours, and only the contiguous run of settled ones is
+ * stored. */
+#include "common/kafka/worker.h"
+
+#include "common/base/alloc.h"
+#include "common/base/arena.h"
+#include "common/base/clock.h"
+#include "common/base/lanes.h"
+#include "common/base/log.h"
+#include "common/kafka/consumer.h"
+#include "common/kafka/offsets.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/banned.h"
+
+#define POLL_MS         50
+#define LAG_EVERY_MS    2000
+#define WAIT_STEP_MS    20
+#define REBUILD_MS      1000
+#define REVOKE_WAIT_MS  3000 /* below the session time-out: others wait for us */
+#define CLOSE_MS        2000
+#define PENDING_DEFAULT 1000
+#define TOPIC_SHIFT     24 /* a partition's number for the offsets: place of its topic, then its own */
+
+struct partition {
+	int32_t id;
+	bool paused;
+};
+
+struct worker {
+	const struct kafka_conf *kafka;
+	struct worker_options options;
+	char *client_id, *group;
+	char **topics; /* copies; options.topics points to them */
+	struct offsets *offsets;
+	struct lanes *lanes;
+	atomic_int taken; /* records read and neither handled nor dropped yet */
+
+	/* Of the polling thread. */
+	struct consumer *consumer;
+	struct partition *partitions;
+	size_t n_partitions;
+	int64_t lag_at_ms;
+	int64_t revoking_since_ms; /* 0: not revoking */
+
+	atomic_llong lag;
+	atomic_bool ready;
+	atomic_bool stopping; /* no new records */
+	atomic_bool finished; /* all that was taken is handled */
+	atomic_bool hurry;    /* the deadline has come: stop waiting for anything */
+	pthread_t thread;
+	bool runs;
+};
+
+struct worker_job {
+	struct worker *worker;
+	struct arena arena; /* holds all of the record */
+	struct kafka_record record;
+	struct offset_ticket ticket;
+};
+
+static int32_t id_of(const struct worker *w, const char *topic, int32_t partition)
+{
+	size_t i = 0;
+
+	while (i + 1 < w->options.n_topics && strcmp(w->topics[i], topic) != 0)
+		i++;
+	return (int32_t)(i << TOPIC_SHIFT) | partition;
+}
+
+static const char *topic_of(const struct worker *w, int32_t id)
+{
+	return w->topics[id >> TOPIC_SHIFT];
+}
+
+static int32_t number_of(int32_t id)
+{
+	return id & ((1 << TOPIC_SHIFT) - 1);
+}
+
+/* --- jobs ------------------------------------------------------------------------------------------------
+ */
+
+static void *copy_bytes(struct arena *a, const void *p, size_t len)
+{
+	return p ? memcpy(arena_alloc(a, len + 1), p, len) : NULL;
+}
+
+static struct worker_job *job_new(
+	struct worker *w, const struct kafka_record *r, const struct offset_ticket *ticket)
+{
+	struct worker_job *j = xcalloc(1, sizeof(*j));
+	struct kafka_header *headers;
+
+	j->worker = w;
+	j->ticket = *ticket;
+	j->record = *r;
+	j->record.topic = topic_of(w, ticket->partition);
+	j->record.key = copy_bytes(&j->arena, r->key, r->key_len);
+	j->record.value = copy_bytes(&j->arena, r->value, r->value_len);
+	headers = arena_alloc(&j->arena, (r->n_headers + 1) * sizeof(*headers));
+	for (size_t i = 0; i < r->n_headers; i++) {
+		headers[i].name = arena_strdup(&j->arena, r->headers[i].name);
+		headers[i].value = copy_bytes(&j->arena, r->headers[i].value, r->headers[i].value_len);
+		headers[i].value_len = r->headers[i].value_len;
+	}
+	j->record.headers = headers;
+	return j;
+}
+
+static void job_free(void *arg, void *job)
+{
+	struct worker *w = arg;
+	struct worker_job *j = job;
+
+	arena_release(&j->arena);
+	free(j);
+	atomic_fetch_sub(&w->taken, 1);
+}
+
+bool worker_may_go_on(struct worker_job *j)
+{
+	return !atomic_load(&j->worker->hurry) && offsets_current(j->worker->offsets, &j->ticket);
+}
+
+bool worker_wait(struct worker_job *j, int64_t ms)
+{
+	int64_t until = clock_mono_ms() + ms;
+
+	while (worker_may_go_on(j) && clock_mono_ms() < until)
+		clock_sleep_ms(WAIT_STEP_MS);
+	return worker_may_go_on(j);
+}
+
+static void job_run(void *arg, void *job)
+{
+	struct worker *w = arg;
+	struct worker_job *j = job;
+
+	if (!atomic_load(&w->hurry) && offsets_begin(w->offsets, &j->ticket))
+		offsets_end(w->offsets, &j->ticket, w->options.handle(w->options.arg, &j->record, j));
+	job_free(w, j);
+}
+
+/* --- the polling thread ----------------------------------------------------------------------------------
+ */
+
+static void store_advanced(struct worker *w, int32_t id)
+{
+	struct err err;
+	int64_t offset;
+
+	if (w->consumer && offsets_advanced(w->offsets, id, &offset) &&
+		consumer_store_offset(w->consumer, topic_of(w, id), number_of(id), offset + 1, &err) < 0)
+		log_warn(NULL, "%s, partition %d: offset %lld not stored, its records will come again: %s",
+			topic_of(w, id), number_of(id), (long long)offset, err.text);
+}
+
+static void assigned(void *arg, const char *topic, int32_t partition)
+{
+	struct worker *w = arg;
+	int32_t id = id_of(w, topic, partition);
+
+	w->revoking_since_ms = 0;
+	offsets_open(w->offsets, id);
+	w->partitions = xrealloc(w->partitions, (w->n_partitions + 1) * sizeof(*w->partitions));
+	w->partitions[w->n_partitions++] = (struct partition){id, false};
+}
+
+static void revoked(void *arg, const char *topic, int32_t partition)
+{
+	struct worker *w = arg;
+	int32_t id = id_of(w, topic, partition);
+	int64_t now = clock_mono_ms();
+	size_t i = 0;
+
+	if (w->revoking_since_ms == 0)
+		w->revoking_since_ms = now; /* one wait for all partitions of a rebalance */
+	offsets_close(w->offsets, id, w->revoking_since_ms + REVOKE_WAIT_MS - now);
+	store_advanced(w, id);
+	while (i < w->n_partitions && w->partitions[i].id != id)
+		i++;
+	if (i < w->n_partitions)
+		w->partitions[i] = w->partitions[--w->n_partitions];
+}
+
+/* Stops fetching a partition whose handling does not keep up, and goes on with it later. */
+static void pace(struct worker *w, struct partition *p)
+{
+	size_t most = (size_t)w->options.most_pending;
+	size_t pending = offsets_pending(w->offsets, p->id);
+
+	if (!p->paused && pending >= most)
+		p->paused = consumer_pause(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) == 0;
+	else if (p->paused && pending <= most / 2)
+		p->paused = consumer_resume(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) != 0;
+}
+
+static void take(struct worker *w, const struct kafka_record *r)
+{
+	const char *lane = r->key;
+	size_t lane_len = r->key_len, n_shares = 0;
+	struct lanes_share shares[LANES_SHARES_MAX];
+	struct offset_ticket ticket;
+
+	if (!offsets_add(w->offsets, id_of(w, r->topic, r->partition), r->offset, &ticket))
+		return; /* taken away meanwhile */
+	if (w->options.lane)
+		lane_len = w->options.lane(w->options.arg, r, &lane);
+	if (w->options.shares)
+		n_shares = w->options.shares(w->options.arg, r, shares);
+	atomic_fetch_add(&w->taken, 1);
+	lanes_add_shared(w->lanes, lane, lane_len, shares, n_shares, job_new(w, r, &ticket));
+}
+
+static void look_after(struct worker *w)
+{
+	int64_t now = clock_mono_ms();
+
+	for (size_t i = 0; i < w->n_partitions; i++) {
+		store_advanced(w, w->partitions[i].id);
+		pace(w, &w->partitions[i]);
+	}
+	atomic_store(&w->ready, consumer_ready(w->consumer));
+	if (now >= w->lag_at_ms) {
+		atomic_store(&w->lag, consumer_lag(w->consumer));
+		w->lag_at_ms = now + LAG_EVERY_MS;
+	}
+}
+
+static int join_group(struct worker *w, struct err *err)
+{
+	const struct consumer_options options = {
+		.client_id = w->client_id,
+		.group = w->group,
+		.topics = w->options.topics,
+		.n_topics = w->options.n_topics,
+		.from_beginning = w->options.from_beginning,
+		.assigned = assigned,
+		.revoked = revoked,
+		.arg = w,
+	};
+
+	return consumer_new(&w->consumer, w->kafka, &options, err);
+}
+
+/* This member is dead. What it had under way is another's now; a new one is made. */
+static void join_again(struct worker *w)
+{
+	struct err err;
+
+	atomic_store(&w->ready, false);
+	for (size_t i = 0; i < w->n_partitions; i++)
+		offsets_close(w->offsets, w->partitions[i].id, 0);
+	w->n_partitions = 0;
+	consumer_free(&w->consumer, CLOSE_MS);
+	while (!atomic_load(&w->stopping) && join_group(w, &err) < 0) {
+		log_error(NULL, "cannot join the group %s: %s", w->group, err.text);
+		clock_sleep_ms(REBUILD_MS);
+	}
+}
+
+static void poll_once(struct worker *w, bool *told)
+{
+	const struct kafka_record *r;
+	struct err err;
+	int rc = consumer_poll(w->consumer, POLL_MS, &r, &err);
+
+	if (rc == 0) {
+		*told = false;
+		take(w, r);
+	} else if (rc < 0) {
+		if (!*told)
+			log_warn(NULL, "group %s: %s", w->group, err.text);
+		*told = true;
+		if (err.kind == ERR_FATAL)
+			join_again(w);
+	}
+}
+
+static void *poller(void *arg)
+{
+	struct worker *w = arg;
+	bool told = false;
+
+	while (!atomic_load(&w->stopping) && w->consumer) {
+		poll_once(w, &told);
+		if (w->consumer)
+			look_after(w);
+	}
+	atomic_store(&w->ready, false);
+	/* A record that is dropped here would leave a gap, and all behind it would be handled twice. */
+	while (atomic_load(&w->taken) > 0 && !atomic_load(&w->hurry))
+		clock_sleep_ms(WAIT_STEP_MS / 2);
+	atomic_store(&w->finished, true);
+	for (size_t i = 0; w->consumer && i < w->n_partitions; i++) {
+		offsets_close(w->offsets, w->partitions[i].id, 0);
+		store_advanced(w, w->partitions[i].id);
+	}
+	consumer_free(&w->consumer, CLOSE_MS);
+	return NULL;
+}
+
+/* --- from outside ----------------------------------------------------------------------------------------
+ */
+
+static void copy_options(struct worker *w, const struct worker_options *o)
+{
+	w->options = *o;
+	if (w->options.most_pending == 0)
+		w->options.most_pending = PENDING_DEFAULT;
+	w->client_id = xstrdup(o->client_id);
+	w->group = xstrdup(o->group);
+	w->topics = xcalloc(o->n_topics, sizeof(*w->topics));
+	for (size_t i = 0; i < o->n_topics; i++)
+		w->topics[i] = xstrdup(o->topics[i]);
+	w->options.topics = (const char *const *)w->topics;
+	w->options.client_id = w->client_id;
+	w->options.group = w->group;
+}
+
+int worker_new(
+	struct worker **out, const struct kafka_conf *conf, const struct worker_options *o, struct err *err)
+{
+	struct worker *w = xcalloc(1, sizeof(*w));
+	const struct lanes_work lanes = {job_run, job_free, w};
+	int rc;
+
+	w->kafka = conf;
+	atomic_store(&w->lag, -1);
+	copy_options(w, o);
+	w->offsets = offsets_new();
+	if ((rc = lanes_new(&w->lanes, o->threads, &lanes, err)) < 0 || (rc = join_group(w, err)) < 0)
+		goto failed;
+	rc = pthread_create(&w->thread, NULL, poller, w);
+	if (rc != 0) {
+		rc = err_set(err, ERR_FATAL, rc, "no thread can be made");
+		goto failed;
+	}
+	w->runs = true;
+	*out = w;
+	return 0;
+failed:
+	worker_free(&w);
+	return rc;
+}
+
+void worker_stop(struct worker *w, int64_t deadline_mono_ms)
+{
+	atomic_store(&w->stopping, true);
+	while (w->runs && !atomic_load(&w->finished) && clock_mono_ms() < deadline_mono_ms)
+		clock_sleep_ms(WAIT_STEP_MS / 2);
+	atomic_store(&w->hurry, true);
+	if (w->runs)
+		pthread_join(w->thread, NULL);
+	w->runs = false;
+}
+
+void worker_free(struct worker **wp)
+{
+	struct worker *w = *wp;
+
+	*wp = NULL;
+	if (!w)
+		return;
+	worker_stop(w, 0);
+	lanes_free(&w->lanes);
+	consumer_free(&w->consumer, CLOSE_MS);
+	offsets_free(&w->offsets);
+	for (size_t i = 0; i < w->options.n_topics; i++)
+		free(w->topics[i]);
+	free(w->topics);
+	free(w->partitions);
+	free(w->client_id);
+	free(w->group);
+	free(w);
+}
+
+bool worker_ready(struct worker *w)
+{
+	return atomic_load(&w->ready);
+}
+
+int64_t worker_lag(struct worker *w)
+{
+	return atomic_load(&w->lag);
+}

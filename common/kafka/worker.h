@@ -1,0 +1,56 @@
+#ifndef COMMON_KAFKA_WORKER_H
+#define COMMON_KAFKA_WORKER_H
+
+#include "common/base/lanes.h"
+#include "common/kafka/kafka_conf.h"
+#include "common/kafka/record.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A member of a consumer group whose records are handled on many threads: records of one key one after the
+ * other in their order, those of different keys side by side. Offsets are stored as the contiguous run of
+ * settled records, so that a crash delivers again whatever was not. A partition that goes away begins no more
+ * work here and waits for what is under way. */
+struct worker;
+struct worker_job; /* one record being handled */
+
+struct worker_options {
+	const char *client_id;
+	const char *group;         /* whole Kafka group id, with the prefix */
+	const char *const *topics; /* whole names */
+	size_t n_topics;
+	bool from_beginning; /* a new group's start; otherwise the end */
+	int threads;
+	int most_pending; /* records of one partition read and not settled; the partition is paused beyond it;
+			     0: 1000 */
+	/* The part of the record that orders it, borrowed from the record; length 0: in no order. NULL: the
+	 * whole key. */
+	size_t (*lane)(void *arg, const struct kafka_record *r, const char **lane_out);
+	/* Whose threads the record uses: fills `out` and tells how many, so that one account cannot take all
+	 * of them; borrowed from the record. NULL: nobody's. */
+	size_t (*shares)(void *arg, const struct kafka_record *r, struct lanes_share out[LANES_SHARES_MAX]);
+	/* On one of the threads; the record is a copy that lives until it returns. True: settled, its effect
+	 * is durable. False: it is not, because worker_may_go_on() said so: another process gets it. */
+	bool (*handle)(void *arg, const struct kafka_record *r, struct worker_job *job);
+	void *arg;
+};
+
+int worker_new(
+	struct worker **out, const struct kafka_conf *conf, const struct worker_options *o, struct err *err);
+/* Polls no more, handles what it has read until the deadline at most, commits and leaves
+ * the group. */
+void worker_stop(struct worker *w, int64_t deadline_mono_ms);
+void worker_free(struct worker **w); /* stops it if nobody has */
+
+/* Within handle(): false once the partition has gone to another process or this one is ending. Whoever waits
+ * asks. */
+bool worker_may_go_on(struct worker_job *job);
+/* Sleep that ends early when worker_may_go_on() turns false; its value. */
+bool worker_wait(struct worker_job *job, int64_t ms);
+
+bool worker_ready(struct worker *w);  /* has its partitions; any thread */
+int64_t worker_lag(struct worker *w); /* records behind; -1: not known */
+
+#endif

@@ -1,0 +1,87 @@
+/* How libpq's failures become kinds of error. The server's own words are repeated only where they cannot hold
+ * a parameter's value: "invalid input syntax for type integer: \"...\"" quotes it, and it may be a secret. */
+#include "common/pg/pg_internal.h"
+
+#include "common/base/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/banned.h"
+
+struct class_row {
+	const char *prefix; /* of the SQLSTATE; the first match counts */
+	enum err_kind kind;
+};
+
+/* https://www.postgresql.org/docs/current/errcodes-appendix.html */
+static const struct class_row classes[] = {
+	{"25006", ERR_RETRY},  /* read-only: a standby that is about to be promoted */
+	{"0A000", ERR_RETRY},  /* "cached plan must not change result type": prepared again next time */
+	{"26", ERR_RETRY},     /* a prepared statement that the server lost */
+	{"40", ERR_RETRY},     /* serialization failure, deadlock */
+	{"53", ERR_RETRY},     /* out of disk, memory or connections */
+	{"55", ERR_RETRY},     /* object in use, lock not available */
+	{"57014", ERR_RETRY},  /* cancelled */
+	{"57", ERR_UNCERTAIN}, /* the server is stopping; see pg_result_error() */
+	{"58", ERR_RETRY},     /* I/O error of the system under it */
+	{"08", ERR_UNCERTAIN}, /* connection exceptions */
+	{"22", ERR_REJECT},    /* a malformed value */
+	{"23", ERR_REJECT},    /* a constraint */
+	{"P0", ERR_REJECT},    /* RAISE */
+};
+
+static enum err_kind kind_of(const char *sqlstate)
+{
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+		if (str_starts_with(sqlstate, classes[i].prefix))
+			return classes[i].kind;
+	}
+	return ERR_FATAL;
+}
+
+static int code_of(const char *sqlstate)
+{
+	int64_t code;
+
+	return str_to_int64(sqlstate, strlen(sqlstate), 0, 99999, &code) == 0 ? (int)code : 0;
+}
+
+static bool is_lost_statement(const char *sqlstate)
+{
+	return str_starts_with(sqlstate, "26") || str_starts_with(sqlstate, "0A000");
+}
+
+int pg_connection_lost(struct pg *pg, enum pg_effect effect, const char *what, struct err *err)
+{
+	pg->broken = true;
+	pg_pool_note(pg->pool, false);
+	if (effect == PG_EFFECT)
+		return err_set(
+			err, ERR_UNCERTAIN, 0, "database: %s; the statement may have taken effect", what);
+	return err_set(err, ERR_RETRY, 0, "database: %s", what);
+}
+
+int pg_result_error(struct pg *pg, const PGresult *res, enum pg_effect effect, struct err *err)
+{
+	const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	const char *constraint = PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME);
+	const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	enum err_kind kind;
+
+	if (!sqlstate) /* libpq's own: the connection is gone */
+		return pg_connection_lost(pg, effect, "the connection was lost", err);
+	kind = kind_of(sqlstate);
+	if (kind == ERR_UNCERTAIN)
+		return pg_connection_lost(pg, effect, primary ? primary : "the server is stopping", err);
+	if (is_lost_statement(sqlstate))
+		pg->broken = true; /* a new connection prepares everything anew */
+	if (str_starts_with(sqlstate, "22"))
+		return err_set(
+			err, kind, code_of(sqlstate), "database: malformed value (SQLSTATE %s)", sqlstate);
+	if (constraint && constraint[0])
+		return err_set(err, kind, code_of(sqlstate), "database: constraint %s (SQLSTATE %s)",
+			constraint, sqlstate);
+	return err_set(err, kind, code_of(sqlstate), "database: %s (SQLSTATE %s)", primary ? primary : "?",
+		sqlstate);
+}
