@@ -1,0 +1,25 @@
+#ifndef SERVICES_INGRESS_METRICS_H
+#define SERVICES_INGRESS_METRICS_H
+
+#include "common/service/metrics.h"
+
+enum {
+	M_ANSWERED,
+	M_REFUSED,
+	M_ANSWER_SECONDS,
+	M_PUBLISH_SECONDS,
+	M_KEY_USED,
+	M_WAITING,
+	M_REPLYING,
+	M_PASSED_OVER,
+	M_MISSED,
+	M_VERDICTS,
+	M_REBUILDS,
+	M_DIRECTORY_ACCOUNTS,
+	M_RECORDS_REFUSED,
+	N_INGRESS_METRICS
+};
+
+extern struct metric ingress_metrics[N_INGRESS_METRICS];
+
+#endif
