@@ -1,0 +1,77 @@
+#include "services/token-service/conf.h"
+
+#include "common/pg/pg.h"
+#include "services/token-service/keyring.h"
+
+#include "common/base/banned.h"
+
+#define CONF_STRUCT struct token_service_conf
+const struct conf_item token_service_items[] = {
+	KAFKA_CONF_ROWS(kafka),
+	CONF_SECRET("WXBUS_DATABASE_URL", database_url, NULL, "PostgreSQL, as a libpq connection URI",
+		"postgresql://wxbus_token_service@127.0.0.1/wxbus"),
+	CONF_PATH("WXBUS_PLATFORMS_FILE", platforms_file, NULL,
+		"JSON: the platforms with their app secrets; reread on SIGHUP", "/etc/wxbus/platforms.json"),
+	CONF_PATH("WXBUS_MASTER_KEYS_FILE", master_keys_file, NULL,
+		"lines `key-id base64(32 bytes)`; the first seals, all open; reread on SIGHUP",
+		"/etc/wxbus/master-keys"),
+	CONF_PATH("WXBUS_EVENT_PRIVATE_KEYS_FILE", event_private_keys_file, NULL,
+		"lines of base64: private keys (X25519) to which the ingress seals platform events; reread "
+		"on SIGHUP",
+		"/etc/wxbus/event-private-keys"),
+	CONF_PATH("WXBUS_INTERNAL_KEYS_FILE", internal_keys_file, NULL,
+		"lines `name base64(32 bytes) scope,...`: whose /v1 calls we take; reread on SIGHUP",
+		"/etc/wxbus/internal-keys"),
+	CONF_URL("WXBUS_API_BASE", api_base, "https://api.weixin.qq.com", "Weixin's APIs", NULL),
+	CONF_URL("WXBUS_MP_BASE", mp_base, "https://mp.weixin.qq.com", "Weixin's pages with a code to scan",
+		NULL),
+	CONF_URL("WXBUS_OPEN_BASE", open_base, "https://open.weixin.qq.com", "Weixin's pages within Weixin",
+		NULL),
+	CONF_URL("WXBUS_PUBLIC_URL", public_url, NULL,
+		"what people see of the public port; redirect addresses come from it only",
+		"https://wx.example.com"),
+	CONF_LISTEN("WXBUS_LISTEN", listen, "0.0.0.0:8081",
+		"the public port: the pages of authorization; a proxy with TLS stands in front"),
+	CONF_STR("WXBUS_CLIENT_ADDRESS_HEADER", address_header, "",
+		"header in which the proxy in front names the client's address (its last value counts); "
+		"empty: the "
+		"connection's own",
+		"X-Forwarded-For"),
+	CONF_STR("WXBUS_VERIFICATION_DIR", verification_dir, "",
+		"folder of the files NAME.txt with which Weixin verifies a domain; empty: none",
+		"/etc/wxbus/verification"),
+	CONF_INT("WXBUS_PUBLIC_THREADS", public_threads, "64", 4, 1024, "public connections served at once"),
+	CONF_INT("WXBUS_PUBLIC_PER_ADDRESS", public_per_address, "120", 1, 1000000,
+		"public requests a minute of one address"),
+	CONF_INT("WXBUS_LOGINS_PER_ADDRESS", logins_per_address, "6000", 1, 1000000,
+		"mini-program logins a minute of one address (of a mini program's server)"),
+	CONF_INT("WXBUS_AUTHORIZE_PER_ADDRESS", codes_per_address, "10", 1, 1000000,
+		"authorizations begun a minute by one address"),
+	CONF_INT("WXBUS_AUTHORIZE_PER_PLATFORM", codes_per_platform, "120", 1, 1000000,
+		"authorizations begun a minute for one platform"),
+	CONF_LISTEN(
+		"WXBUS_INTERNAL_LISTEN", internal_listen, "0.0.0.0:8181", "/v1, for our own processes only"),
+	CONF_INT("WXBUS_HTTP_THREADS", threads, "64", 4, 1024, "/v1 connections served at once"),
+	CONF_INT("WXBUS_REFRESH_THREADS", workers, "16", 1, 64, "tokens refreshed ahead of expiry at once"),
+	CONF_INT("WXBUS_REFRESHES_PER_DAY", refreshes_per_day, "200", 30, 10000,
+		"no token is refreshed more often on one day (UTC), whoever asks"),
+};
+const size_t n_token_service_items = sizeof(token_service_items) / sizeof(token_service_items[0]);
+
+int token_service_conf_check(const void *conf, struct err *err)
+{
+	const struct token_service_conf *c = conf;
+	struct keyring *keyring = NULL;
+	struct pg_pool *pool = NULL;
+	int rc;
+
+	if ((rc = kafka_conf_check(&c->kafka, err)) < 0)
+		return rc;
+	if ((rc = pg_pool_new(&pool, c->database_url, 1, "token-service", err)) < 0)
+		return err_prefix(err, "WXBUS_DATABASE_URL");
+	pg_pool_free(&pool);
+	if ((rc = keyring_new(&keyring, c, err)) < 0)
+		return rc;
+	keyring_free(&keyring);
+	return 0;
+}

@@ -1,0 +1,40 @@
+#ifndef SERVICES_TOKEN_SERVICE_CONF_H
+#define SERVICES_TOKEN_SERVICE_CONF_H
+
+#include "common/kafka/kafka_conf.h"
+
+#include <stdint.h>
+
+struct token_service_conf {
+	struct kafka_conf kafka;
+	char *database_url;
+	char *platforms_file;
+	char *master_keys_file;
+	char *event_private_keys_file;
+	char *internal_keys_file;
+	char *api_base;
+	char *mp_base;
+	char *open_base;
+	char *public_url;
+	char *listen;
+	char *address_header;
+	char *verification_dir;
+	int64_t public_threads;
+	int64_t public_per_address;
+	int64_t logins_per_address;
+	int64_t codes_per_address;
+	int64_t codes_per_platform;
+	char *internal_listen;
+	int64_t threads;
+	int64_t workers;
+	int64_t refreshes_per_day;
+};
+
+extern const struct conf_item token_service_items[];
+extern const size_t n_token_service_items;
+
+/* What one row cannot say: the files parse, Kafka's properties keep our promises, the database's URI is one.
+ */
+int token_service_conf_check(const void *conf, struct err *err);
+
+#endif

@@ -1,0 +1,28 @@
+#ifndef SERVICES_TOKEN_SERVICE_METRICS_H
+#define SERVICES_TOKEN_SERVICE_METRICS_H
+
+#include "common/service/metrics.h"
+
+enum {
+	M_INTAKE,
+	M_SETTLED,
+	M_RETRIED,
+	M_CALLS,
+	M_CALL_SECONDS,
+	M_REFRESHES,
+	M_REQUESTS,
+	M_PUBLIC,
+	M_PUBLISHED,
+	M_OUTBOX,
+	M_OPEN_EVENTS,
+	M_LAG,
+	M_TICKET_AGE,
+	M_FAILING,
+	M_REFUSED,
+	M_BREAKER,
+	N_TOKEN_SERVICE_METRICS
+};
+
+extern struct metric token_service_metrics[N_TOKEN_SERVICE_METRICS];
+
+#endif

@@ -1,0 +1,19 @@
+#ifndef SERVICES_TOKEN_SERVICE_V1_ROUTE_H
+#define SERVICES_TOKEN_SERVICE_V1_ROUTE_H
+
+#include "proto/keyfiles.h"
+#include "services/token-service/credential_store.h"
+
+/* Which of /v1's few requests a method and a path are; pure. */
+enum v1_action { V1_TOKEN, V1_REFRESH, V1_DIRECTORY, V1_EXCHANGE, V1_REPLIERS, V1_CHANNEL, V1_STATUS };
+
+struct v1_route {
+	enum v1_action action;
+	enum internal_scope scope; /* that it needs */
+	struct credential_id id;   /* appid "": the platform's */
+};
+
+/* 0, or the status to refuse with: 404 no such path, 405 not with this method. */
+int v1_route_parse(const char *method, const char *path, struct v1_route *out);
+
+#endif

@@ -1,0 +1,36 @@
+#ifndef SERVICES_TOKEN_SERVICE_WEIXIN_API_H
+#define SERVICES_TOKEN_SERVICE_WEIXIN_API_H
+
+#include "services/token-service/weixin_decode.h"
+
+/* The component-level APIs, a function each. Any thread. Nothing is locked or held while Weixin is called.
+ *
+ * Errors: ERR_REJECT with Weixin's errcode in err.code (proto/reaction.h says what it means); ERR_RETRY:
+ * nothing was sent, or Weixin is unwell (-1, a status other than 200, no JSON); ERR_UNCERTAIN: it may have
+ * been received. */
+struct weixin_api;
+
+/* No call lasts longer: leases outlive it. */
+#define WEIXIN_CALL_MS 10000
+
+int weixin_api_new(struct weixin_api **out, const char *base, struct err *err);
+void weixin_api_free(struct weixin_api **w);
+
+/* "Push the ticket again": pushes have stopped, or never began. */
+int weixin_start_push_ticket(
+	struct weixin_api *w, const char *component_appid, const char *app_secret, struct err *err);
+int weixin_component_token(struct weixin_api *w, const char *component_appid, const char *app_secret,
+	const char *ticket, struct weixin_token *out, struct err *err);
+/* The caller frees *code_out with secret_free(). */
+int weixin_pre_auth_code(struct weixin_api *w, const char *component_appid, const char *component_token,
+	char **code_out, struct err *err);
+int weixin_code2session(struct weixin_api *w, const char *component_appid, const char *component_token,
+	const char *appid, const char *code, struct weixin_session *out, struct err *err);
+int weixin_query_auth(struct weixin_api *w, const char *component_appid, const char *component_token,
+	const char *code, struct weixin_authorization *out, struct err *err);
+int weixin_authorizer_token(struct weixin_api *w, const char *component_appid, const char *component_token,
+	const char *appid, const char *refresh_token, struct weixin_token *out, struct err *err);
+int weixin_authorizer_info(struct weixin_api *w, const char *component_appid, const char *component_token,
+	const char *appid, struct weixin_info *out, struct err *err);
+
+#endif

@@ -1,0 +1,76 @@
+#ifndef SERVICES_TOKEN_SERVICE_WEIXIN_DECODE_H
+#define SERVICES_TOKEN_SERVICE_WEIXIN_DECODE_H
+
+#include "common/base/err.h"
+#include "proto/account.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Weixin's answers, bytes in, struct out. A failure is HTTP 200 with an errcode, a success often has none;
+ * errmsg is free text with a changing tail and is never looked at. Sources:
+ * https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getcomponentaccesstoken.html
+ * https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getauthorizerrefreshtoken.html
+ * https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getauthorizeraccesstoken.html
+ * https://developers.weixin.qq.com/doc/oplatform/openApi/authorization-management/api_getauthorizerinfo.html
+ *
+ * ERR_REJECT with Weixin's errcode in err.code; or ERR_RETRY with code 0: no JSON, or not the expected one
+ * (what stands between us and Weixin answered, or Weixin is unwell). Texts never repeat the answer. */
+#define WEIXIN_ANSWER_MAX (256 * 1024)
+
+struct weixin_token {
+	char *token;         /* a secret */
+	char *refresh_token; /* a secret; NULL: none in the answer */
+	int64_t expires_in_s;
+};
+void weixin_token_release(struct weixin_token *t);
+
+/* An answer of which only success is asked: api_start_push_ticket. */
+int weixin_decode_done(const void *body, size_t len, struct err *err);
+
+/* api_component_token; token = component_access_token. */
+int weixin_decode_component_token(const void *body, size_t len, struct weixin_token *out, struct err *err);
+/* api_authorizer_token. */
+int weixin_decode_authorizer_token(const void *body, size_t len, struct weixin_token *out, struct err *err);
+
+/* api_create_preauthcode. Its life depends on the page of the documentation (600 or 1800 s); it is used at
+ * once. The caller frees *code_out with secret_free().
+ * https://developers.weixin.qq.com/doc/oplatform/openApi/ticket-token/api_getpreauthcode.html */
+int weixin_decode_pre_auth_code(const void *body, size_t len, char **code_out, struct err *err);
+
+/* jscode2session; an errcode may be a string there.
+ * https://developers.weixin.qq.com/doc/oplatform/openApi/miniprogram-management/login/api_thirdpartycode2session.html
+ */
+struct weixin_session {
+	char *openid;
+	char *session_key; /* a secret */
+	char *unionid;     /* NULL: the account is not bound to an open-platform account */
+};
+int weixin_decode_session(const void *body, size_t len, struct weixin_session *out, struct err *err);
+void weixin_session_release(struct weixin_session *s);
+
+/* api_query_auth. An account that has no API at all gets no tokens: both NULL then. */
+struct weixin_authorization {
+	char appid[APPID_MAX + 1];
+	struct weixin_token token;
+	int64_t *func_ids;
+	size_t n_func_ids;
+};
+int weixin_decode_authorization(
+	const void *body, size_t len, struct weixin_authorization *out, struct err *err);
+void weixin_authorization_release(struct weixin_authorization *a);
+
+/* api_get_authorizer_info. */
+struct weixin_info {
+	char *user_name;
+	char *nick_name;
+	enum account_kind kind;
+	bool verified;
+	char *refresh_token; /* a secret; NULL: none: the authorization code was never exchanged */
+	int64_t *func_ids;
+	size_t n_func_ids;
+};
+int weixin_decode_info(const void *body, size_t len, struct weixin_info *out, struct err *err);
+void weixin_info_release(struct weixin_info *i);
+
+#endif

@@ -1,0 +1,50 @@
+/* Weixin's answers, through every decoder, and sealed events once they are open. */
+#include "services/token-service/event_open.h"
+#include "services/token-service/notice.h"
+#include "services/token-service/weixin_decode.h"
+
+#include "common/base/secret.h"
+
+#include "common/base/banned.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void try_event(const uint8_t *data, size_t size)
+{
+	struct buf notice = BUF_INIT(4 * WEIXIN_ANSWER_MAX);
+	struct json *fields = NULL;
+	struct err err;
+
+	if (event_parse(data, size, "wxc", &fields, &err) == 0) {
+		(void)event_create_time_s(fields);
+		notice_write(fields, NULL, &notice);
+	}
+	json_free(&fields);
+	buf_release(&notice);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct weixin_session session;
+	char *code = NULL;
+	struct weixin_authorization authorization;
+	struct weixin_token token;
+	struct weixin_info info;
+	struct err err;
+
+	(void)weixin_decode_done(data, size, &err);
+	if (weixin_decode_component_token(data, size, &token, &err) == 0)
+		weixin_token_release(&token);
+	if (weixin_decode_authorizer_token(data, size, &token, &err) == 0)
+		weixin_token_release(&token);
+	if (weixin_decode_authorization(data, size, &authorization, &err) == 0)
+		weixin_authorization_release(&authorization);
+	if (weixin_decode_info(data, size, &info, &err) == 0)
+		weixin_info_release(&info);
+	try_event(data, size);
+	if (weixin_decode_session(data, size, &session, &err) == 0)
+		weixin_session_release(&session);
+	if (weixin_decode_pre_auth_code(data, size, &code, &err) == 0)
+		secret_free(&code);
+	return 0;
+}
