@@ -1,0 +1,123 @@
+#include "services/api-proxy/admission.h"
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "services/api-proxy/day_limit.h"
+#include "services/api-proxy/gate.h"
+#include "services/api-proxy/rate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/banned.h"
+
+#define NAME_SIZE (sizeof("caller///") + sizeof(((struct caller *)0)->component_appid) + CALLER_ID_MAX + 65)
+
+struct admission {
+	struct gate *accounts, *callers;
+	struct rate *rate;
+	struct day_limit *day;
+	size_t account_most, caller_most;
+};
+
+struct admission *admission_new(struct pg_pool *pool, size_t account_most, size_t caller_most)
+{
+	struct admission *a = xcalloc(1, sizeof(*a));
+
+	a->accounts = gate_new();
+	a->callers = gate_new();
+	a->rate = rate_new();
+	a->day = day_limit_new(pool);
+	a->account_most = account_most;
+	a->caller_most = caller_most;
+	return a;
+}
+
+void admission_free(struct admission **ap)
+{
+	struct admission *a = *ap;
+
+	*ap = NULL;
+	if (!a)
+		return;
+	gate_free(&a->accounts);
+	gate_free(&a->callers);
+	rate_free(&a->rate);
+	day_limit_free(&a->day);
+	free(a);
+}
+
+static void name_of(const struct caller *c, const char *appid, char out[NAME_SIZE])
+{
+	(void)snprintf(out, NAME_SIZE, "%s/%s/%s", c->component_appid, c->id, appid);
+}
+
+int64_t admission_rate(struct admission *a, const struct caller *c, const char *appid)
+{
+	char caller[NAME_SIZE], account[NAME_SIZE];
+	const struct rate_want wants[] = {
+		{caller, c->limits.rate_per_s}, {account, c->limits.account_rate_per_s}};
+
+	name_of(c, "", caller);
+	name_of(c, appid, account);
+	return rate_take(a->rate, wants, 2);
+}
+
+/* The narrower number first: what it refuses is not counted in the other. */
+enum refusal admission_day(struct admission *a, const struct caller *c, const char *appid)
+{
+	struct err err;
+	int rc = 0;
+
+	if (c->limits.account_per_day > 0)
+		rc = day_limit_take(
+			a->day, c->component_appid, c->id, appid, c->limits.account_per_day, &err);
+	if (rc == 0 && c->limits.calls_per_day > 0)
+		rc = day_limit_take(a->day, c->component_appid, c->id, "", c->limits.calls_per_day, &err);
+	if (rc < 0)
+		log_warn(c->id, "today's calls cannot be counted: %s", err.text);
+	return rc == 0 ? REFUSAL_NONE : rc == DAY_LIMIT_OVER ? REFUSAL_DAY : REFUSAL_STORE;
+}
+
+static enum refusal enter_gates(struct admission *a, const struct caller *c, const char *appid)
+{
+	char caller[NAME_SIZE];
+
+	name_of(c, "", caller);
+	if (!gate_enter(a->accounts, appid, a->account_most))
+		return REFUSAL_IN_FLIGHT;
+	if (gate_enter(a->callers, caller, a->caller_most))
+		return REFUSAL_NONE;
+	gate_leave(a->accounts, appid);
+	return REFUSAL_IN_FLIGHT;
+}
+
+void admission_leave(struct admission *a, const struct caller *c, const char *appid)
+{
+	char caller[NAME_SIZE];
+
+	name_of(c, "", caller);
+	gate_leave(a->callers, caller);
+	gate_leave(a->accounts, appid);
+}
+
+enum refusal admission_enter(
+	struct admission *a, const struct caller *c, const char *appid, int64_t *retry_after_s)
+{
+	enum refusal refusal = enter_gates(a, c, appid);
+	int64_t wait_ms;
+
+	*retry_after_s = 1;
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	if ((wait_ms = admission_rate(a, c, appid)) > 0) {
+		*retry_after_s = (wait_ms + 999) / 1000;
+		refusal = REFUSAL_RATE;
+	} else if ((refusal = admission_day(a, c, appid)) == REFUSAL_DAY) {
+		*retry_after_s = day_limit_seconds_left(clock_wall_ms());
+	}
+	if (refusal != REFUSAL_NONE)
+		admission_leave(a, c, appid);
+	return refusal;
+}

@@ -1,0 +1,30 @@
+#ifndef API_PROXY_ADMISSION_H
+#define API_PROXY_ADMISSION_H
+
+#include "common/pg/pg.h"
+#include "services/api-proxy/callers.h"
+#include "services/api-proxy/refusal.h"
+
+#include <stdint.h>
+
+/* May a call that was granted be made now? Its caller's rates and daily numbers, over all and for the
+ * account; over HTTP also how many of the account and of the caller are inside, far fewer than there are
+ * threads (the topic's worker shares its threads itself). `appid` is the component's own for a call of the
+ * platform. Any thread. */
+struct admission;
+
+struct admission *admission_new(struct pg_pool *pool, size_t account_most, size_t caller_most);
+void admission_free(struct admission **a);
+
+/* REFUSAL_NONE: admission_leave() must follow. REFUSAL_IN_FLIGHT, REFUSAL_RATE, REFUSAL_DAY (*retry_after_s
+ * says when to ask again), or REFUSAL_STORE. */
+enum refusal admission_enter(
+	struct admission *a, const struct caller *caller, const char *appid, int64_t *retry_after_s);
+void admission_leave(struct admission *a, const struct caller *caller, const char *appid);
+
+/* The topic waits where HTTP is refused. 0: counted; else milliseconds until it may be asked again. */
+int64_t admission_rate(struct admission *a, const struct caller *caller, const char *appid);
+/* REFUSAL_NONE, REFUSAL_DAY or REFUSAL_STORE. */
+enum refusal admission_day(struct admission *a, const struct caller *caller, const char *appid);
+
+#endif
