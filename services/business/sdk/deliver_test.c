@@ -1,0 +1,663 @@
+/* A business of the test's own between records made here and what the SDK would write to Kafka. */
+#include "common/testing/testing.h"
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/str.h"
+#include "proto/api_call.h"
+#include "services/business/sdk/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/banned.h"
+
+#define ID      "0123456789abcdef0123456789abcdef"
+#define OTHER   "fedcba9876543210fedcba9876543210"
+#define NOW_MS  1760000000000
+#define KEY     "wxa/oFan"
+#define WRITTEN 16
+
+/* What was written, in its order, and how Kafka and the handlers behave. */
+static struct {
+	struct arena arena;
+	struct kafka_record records[WRITTEN];
+	int n;
+	int failures;        /* so many writes fail first */
+	const char *broken;  /* writes to this topic fail */
+	int waits, waits_ok; /* how often the SDK slept; after waits_ok the job may not go on */
+	int handled;
+	const char *route; /* the handler that ran last */
+	enum settlement settlement;
+	void (*act)(struct event *e);
+	struct err err; /* of `act` */
+	int rc;
+} t;
+
+/* --- Kafka -----------------------------------------------------------------------------------------------
+ */
+
+static void *keep(const void *p, size_t len)
+{
+	return memcpy(arena_alloc(&t.arena, len + 1), p, len);
+}
+
+static int publish(struct business *b, const struct kafka_record *r, struct err *err)
+{
+	struct kafka_record *copy = &t.records[t.n];
+	struct kafka_header *headers = arena_alloc(&t.arena, (r->n_headers + 1) * sizeof(*headers));
+
+	(void)b;
+	if (t.failures > 0) {
+		t.failures--;
+		return err_set(err, ERR_UNCERTAIN, 0, "no acknowledgement");
+	}
+	if (t.broken && strcmp(t.broken, r->topic) == 0)
+		return err_set(err, ERR_RETRY, 0, "no such topic");
+	assert_true(t.n < WRITTEN);
+	*copy = *r;
+	copy->topic = arena_strdup(&t.arena, r->topic);
+	copy->key = keep(r->key, r->key_len);
+	copy->value = keep(r->value, r->value_len);
+	for (size_t i = 0; i < r->n_headers; i++)
+		headers[i] = (struct kafka_header){arena_strdup(&t.arena, r->headers[i].name),
+			keep(r->headers[i].value, r->headers[i].value_len), r->headers[i].value_len};
+	copy->headers = headers;
+	t.n++;
+	return 0;
+}
+
+static bool no_wait(struct worker_job *job, int64_t ms)
+{
+	(void)job;
+	(void)ms;
+	return ++t.waits <= t.waits_ok;
+}
+
+static const char *header(int i, const char *name)
+{
+	const struct kafka_header *h = kafka_record_header(&t.records[i], name);
+
+	return h ? h->value : "";
+}
+
+/* --- the business ----------------------------------------------------------------------------------------
+ */
+
+static enum settlement run(struct event *e, const char *route)
+{
+	t.route = route;
+	t.handled++;
+	if (t.act)
+		t.act(e);
+	return t.settlement;
+}
+
+static enum settlement on_text(struct event *e, void *arg)
+{
+	assert_ptr_equal(arg, &t);
+	return run(e, "text");
+}
+
+static enum settlement on_event(struct event *e, void *arg)
+{
+	(void)arg;
+	return run(e, "event");
+}
+
+static enum settlement on_click(struct event *e, void *arg)
+{
+	(void)arg;
+	return run(e, "click");
+}
+
+static const struct business_route routes[] = {
+	{"weixin.message.text", on_text}, {"weixin.event.*", on_event},
+	{"weixin.event.click", on_click}, /* never reached: the row before fits first */
+};
+static const struct business_def hello = {
+	.name = "hello", .routes = routes, .n_routes = sizeof(routes) / sizeof(routes[0])};
+static const struct sdk_reach reach = {publish, no_wait};
+static struct caller_key caller = {"wxc", "hello-caller", NULL};
+static struct caller_keys callers = {&caller, 1};
+static struct business b;
+
+static int setup(void **state)
+{
+	int rc = testing_setup(state);
+
+	memset(&t, 0, sizeof(t));
+	t.waits_ok = 1000;
+	caller.key = xstrdup("a-caller-key-of-the-tests");
+	b = (struct business){
+		.def = &hello, .reach = &reach, .arg = &t, .group = "hello", .callers = &callers};
+	for (int i = 0; i < N_TOPICS; i++)
+		assert_int_equal(topic_name((enum topic)i, "wx.", b.topics[i], NULL), 0);
+	str_copy(b.results_topic, sizeof(b.results_topic), "hello.results");
+	str_copy(b.dead_letter_topic, sizeof(b.dead_letter_topic), "wx.hello.dead-letter");
+	b.settled = settled_new();
+	clock_fake(NOW_MS, 1000);
+	return rc;
+}
+
+static int teardown(void **state)
+{
+	settled_free(&b.settled);
+	arena_release(&t.arena);
+	free(caller.key);
+	return testing_teardown(state);
+}
+
+/* --- events ----------------------------------------------------------------------------------------------
+ */
+
+static struct envelope asked_event(void)
+{
+	return (struct envelope){
+		.id = ID,
+		.type = "weixin.message.text",
+		.component_appid = "wxc",
+		.appid = "wxa",
+		.subject = "oFan",
+		.content_type = "application/json",
+		.time_ms = NOW_MS,
+		.received_ms = NOW_MS,
+		.repliers = {"desk", "hello"},
+		.n_repliers = 2,
+		.reply_deadline_ms = NOW_MS + 3800,
+	};
+}
+
+static bool deliver_value(const struct envelope *e, const char *value)
+{
+	struct kafka_header headers[ENVELOPE_HEADERS_MAX];
+	struct arena arena = ARENA_INIT;
+	struct kafka_record r = {
+		.topic = "wx.messages",
+		.partition = 3,
+		.offset = 77,
+		.timestamp_ms = NOW_MS,
+		.key = KEY,
+		.key_len = strlen(KEY),
+		.value = value,
+		.value_len = strlen(value),
+		.headers = headers,
+	};
+	bool settled;
+
+	r.n_headers = envelope_encode(e, &arena, headers);
+	settled = sdk_deliver(&b, &r, NULL);
+	arena_release(&arena);
+	return settled;
+}
+
+static bool deliver(const struct envelope *e)
+{
+	return deliver_value(e, "{\"MsgType\":\"text\",\"Content\":\"hi\"}");
+}
+
+static bool deliver_asked(void)
+{
+	struct envelope e = asked_event();
+
+	return deliver(&e);
+}
+
+static void check_verdict(int i, enum verdict verdict, const char *content)
+{
+	struct reply_verdict v;
+
+	assert_true(i < t.n);
+	assert_string_equal(t.records[i].topic, "wx.replies");
+	assert_int_equal(reply_verdict_parse(t.records[i].value, t.records[i].value_len, &v, NULL), 0);
+	assert_string_equal(v.event_id, ID);
+	assert_string_equal(v.group, "hello");
+	assert_int_equal(v.verdict, verdict);
+	if (content)
+		assert_string_equal(json_get_str(v.reply, "Content"), content);
+	assert_string_equal(header(i, "ce_id"), ID);
+	assert_string_equal(header(i, "ce_subject"), "oFan");
+	reply_verdict_release(&v);
+}
+
+/* --- routes ----------------------------------------------------------------------------------------------
+ */
+
+static void route_of(const char *type, const char *expected)
+{
+	struct envelope e = asked_event();
+	char id[EVENT_ID_LEN + 1];
+
+	snprintf(id, sizeof(id), "%032x", (unsigned)t.n);
+	e.id = id;
+	e.type = type;
+	t.route = "none";
+	assert_true(deliver(&e));
+	assert_string_equal(t.route, expected);
+}
+
+static void the_first_route_that_fits_gets_the_event(void **state)
+{
+	(void)state;
+	route_of("weixin.message.text", "text");
+	route_of("weixin.event.click", "event");
+	route_of("weixin.event.subscribe", "event");
+	route_of("weixin.message.textual", "none");
+	route_of("weixin.message.image", "none");
+	route_of("weixin.event", "none");
+	assert_int_equal(t.n, 6); /* each got its `none` */
+}
+
+/* --- verdicts --------------------------------------------------------------------------------------------
+ */
+
+static void say_hi(struct event *e)
+{
+	t.rc = reply_text(e, "hi", &t.err);
+}
+
+static void say_hi_then_ho(struct event *e)
+{
+	say_hi(e);
+	assert_int_equal(t.n, 1); /* written before the handler ends */
+	assert_int_equal(reply_text(e, "ho", &t.err), 0);
+	assert_int_equal(reply_empty(e, &t.err), 0);
+}
+
+static void say_no_reply_of_weixins(struct event *e)
+{
+	struct json *fields = json_new_object();
+
+	json_set_str(fields, "MsgType", "carrier pigeon");
+	t.rc = reply_fields(e, fields, &t.err);
+}
+
+static void nothing_said_is_none(void **state)
+{
+	(void)state;
+	assert_true(deliver_asked());
+	assert_int_equal(t.n, 1);
+	check_verdict(0, VERDICT_NONE, NULL);
+}
+
+static void a_group_that_is_not_asked_says_nothing(void **state)
+{
+	struct envelope e = asked_event();
+
+	(void)state;
+	e.repliers[1] = "hello.test"; /* no base group */
+	t.act = say_hi;
+	assert_true(deliver(&e));
+	assert_int_equal(t.handled, 1);
+	assert_int_equal(t.rc, 0);
+	assert_int_equal(t.n, 0);
+}
+
+static void the_first_verdict_counts_and_goes_out_at_once(void **state)
+{
+	(void)state;
+	t.act = say_hi_then_ho;
+	assert_true(deliver_asked());
+	assert_int_equal(t.n, 1);
+	check_verdict(0, VERDICT_REPLY, "hi");
+}
+
+static void under_test_a_verdict_carries_the_base_group(void **state)
+{
+	(void)state;
+	str_copy(b.group, sizeof(b.group), "hello.test");
+	t.act = say_hi;
+	assert_true(deliver_asked());
+	check_verdict(0, VERDICT_REPLY, "hi");
+}
+
+static void what_is_no_reply_is_refused_and_the_verdict_is_none(void **state)
+{
+	(void)state;
+	t.act = say_no_reply_of_weixins;
+	assert_true(deliver_asked());
+	assert_int_equal(t.rc, -1);
+	assert_int_equal(t.err.kind, ERR_REJECT);
+	check_verdict(0, VERDICT_NONE, NULL);
+}
+
+static void a_settled_event_is_not_handled_again_and_its_verdict_is_repeated(void **state)
+{
+	(void)state;
+	t.act = say_hi;
+	assert_true(deliver_asked());
+	assert_true(deliver_asked());
+	assert_int_equal(t.handled, 1);
+	assert_int_equal(t.n, 2);
+	check_verdict(1, VERDICT_REPLY, "hi");
+}
+
+static void a_settled_event_that_nobody_asked_about_gets_none_once_asked(void **state)
+{
+	struct envelope e = asked_event();
+
+	(void)state;
+	e.n_repliers = 0;
+	assert_true(deliver(&e));
+	assert_int_equal(t.n, 0);
+	assert_true(deliver_asked());
+	assert_int_equal(t.handled, 1);
+	check_verdict(0, VERDICT_NONE, NULL);
+}
+
+static void say_hi_and_fail_twice(struct event *e)
+{
+	say_hi(e);
+	t.settlement = t.handled < 3 ? SETTLE_RETRY : SETTLE_DONE;
+}
+
+static void a_verdict_is_given_once_however_often_the_handler_runs(void **state)
+{
+	(void)state;
+	t.act = say_hi_and_fail_twice;
+	assert_true(deliver_asked());
+	assert_int_equal(t.handled, 3);
+	assert_int_equal(t.n, 1);
+}
+
+/* --- calls -----------------------------------------------------------------------------------------------
+ */
+
+static void call_twice(struct event *e)
+{
+	t.rc = call_custom_send_text(e, "one", &t.err);
+	if (t.rc == 0)
+		t.rc = call_weixin(e,
+			&(struct call){.path = "/cgi-bin/tags/get",
+				.method = "GET",
+				.lane = "tags",
+				.priority = "marketing"},
+			&t.err);
+}
+
+static void check_signature(int i)
+{
+	const struct kafka_record *r = &t.records[i];
+	char expected[65];
+
+	api_call_sign(caller.key, header(i, "ce_id"), header(i, "ce_replyto"), header(i, "ce_priority"),
+		r->key, r->key_len, r->value, r->value_len, expected);
+	assert_string_equal(header(i, "ce_callersignature"), expected);
+	assert_string_equal(header(i, "ce_caller"), "hello-caller");
+	assert_string_equal(header(i, "ce_replyto"), "hello.results");
+}
+
+static void a_call_is_a_signed_request_on_its_lane(void **state)
+{
+	struct api_request *request = NULL;
+	struct envelope e = asked_event();
+
+	(void)state;
+	e.n_repliers = 0;
+	t.act = call_twice;
+	assert_true(deliver(&e));
+	assert_int_equal(t.n, 2);
+	check_signature(0);
+	check_signature(1);
+	assert_string_equal(t.records[0].topic, "wx.api-requests");
+	assert_string_equal(t.records[0].key, "wxa/oFan");
+	assert_string_equal(t.records[1].key, "wxa/tags");
+	assert_string_equal(header(0, "ce_priority"), "service");
+	assert_string_equal(header(1, "ce_priority"), "marketing");
+	assert_int_equal(api_request_parse(t.records[0].value, t.records[0].value_len, &request, NULL), 0);
+	assert_string_equal(request->method, "POST");
+	assert_string_equal(request->path, "/cgi-bin/message/custom/send");
+	assert_string_equal(json_get_str(request->body, "touser"), "oFan");
+	assert_false(request->idempotent);
+	api_request_free(&request);
+}
+
+static void deliver_to_a_new_process(const char *id)
+{
+	struct envelope e = asked_event();
+
+	e.id = id;
+	e.n_repliers = 0;
+	settled_free(&b.settled);
+	b.settled = settled_new();
+	assert_true(deliver(&e));
+}
+
+static void a_calls_request_id_is_the_same_in_each_delivery(void **state)
+{
+	(void)state;
+	t.act = call_twice;
+	deliver_to_a_new_process(ID);
+	deliver_to_a_new_process(ID);
+	deliver_to_a_new_process(OTHER);
+	str_copy(b.group, sizeof(b.group), "hello.test");
+	deliver_to_a_new_process(ID);
+	assert_int_equal(t.n, 8);
+	assert_string_equal(header(0, "ce_id"), header(2, "ce_id"));
+	assert_string_equal(header(1, "ce_id"), header(3, "ce_id"));
+	assert_string_not_equal(header(0, "ce_id"), header(1, "ce_id")); /* by number */
+	assert_string_not_equal(header(0, "ce_id"), header(4, "ce_id")); /* by event */
+	assert_string_not_equal(header(0, "ce_id"), header(6, "ce_id")); /* by group */
+}
+
+static void call_twice_and_fail_once(struct event *e)
+{
+	call_twice(e);
+	t.settlement = t.handled < 2 ? SETTLE_RETRY : SETTLE_DONE;
+}
+
+static void a_handler_that_runs_again_asks_for_the_same_calls(void **state)
+{
+	(void)state;
+	t.act = call_twice_and_fail_once;
+	deliver_to_a_new_process(ID);
+	assert_int_equal(t.n, 4);
+	assert_string_equal(header(0, "ce_id"), header(2, "ce_id"));
+	assert_string_equal(header(1, "ce_id"), header(3, "ce_id"));
+}
+
+static void without_a_callers_key_a_call_is_refused(void **state)
+{
+	(void)state;
+	b.callers = NULL;
+	t.act = call_twice;
+	deliver_to_a_new_process(ID);
+	assert_int_equal(t.rc, -1);
+	assert_int_equal(t.err.kind, ERR_REJECT);
+	assert_int_equal(t.n, 0);
+}
+
+/* --- Kafka away ------------------------------------------------------------------------------------------
+ */
+
+static void say_hi_or_try_again(struct event *e)
+{
+	say_hi(e);
+	t.settlement = t.rc == 0 ? SETTLE_DONE : err_settlement(t.err.kind, false);
+}
+
+static void tries_without_kafka_do_not_count(void **state)
+{
+	(void)state;
+	t.failures = 30;
+	t.act = say_hi_or_try_again;
+	assert_true(deliver_asked());
+	assert_int_equal(t.handled, 31);
+	assert_int_equal(t.n, 1);
+	check_verdict(0, VERDICT_REPLY, "hi");
+}
+
+static void an_event_is_not_settled_before_its_none_is_written(void **state)
+{
+	(void)state;
+	testing_expect_log(LOG_LEVEL_WARN, "verdict was not written");
+	testing_expect_log(LOG_LEVEL_WARN, "verdict was not written");
+	t.failures = 2;
+	t.waits_ok = 1;
+	assert_false(deliver_asked()); /* goes to another process */
+	t.waits_ok = 1000;
+	assert_true(deliver_asked());
+	check_verdict(0, VERDICT_NONE, NULL);
+}
+
+/* --- dead letters ----------------------------------------------------------------------------------------
+ */
+
+static void check_dead_letter(int i, const char *reason, const char *attempts)
+{
+	assert_true(i < t.n);
+	assert_string_equal(t.records[i].topic, "wx.hello.dead-letter");
+	assert_string_equal(t.records[i].key, KEY);
+	assert_string_equal(header(i, "wxbus-reason"), reason);
+	assert_string_equal(header(i, "wxbus-attempts"), attempts);
+	assert_string_equal(header(i, "wxbus-origin-topic"), "wx.messages");
+	assert_string_equal(header(i, "wxbus-origin-partition"), "3");
+	assert_string_equal(header(i, "wxbus-origin-offset"), "77");
+	assert_string_equal(header(i, "wxbus-handler-version"), WXBUS_VERSION);
+	assert_true(strlen(header(i, "wxbus-dead-at")) > 0);
+}
+
+static void a_dead_letter_is_the_record_with_its_origin(void **state)
+{
+	(void)state;
+	testing_expect_log(LOG_LEVEL_WARN, "dead letter after 1 attempts");
+	t.settlement = SETTLE_DEAD_LETTER;
+	assert_true(deliver_asked());
+	assert_int_equal(t.n, 2);
+	check_verdict(0, VERDICT_NONE, NULL);
+	check_dead_letter(1, "the handler gave it up", "1");
+	assert_string_equal(header(1, "ce_id"), ID);
+	assert_string_equal(header(1, "ce_type"), "weixin.message.text");
+	assert_string_equal(header(1, "ce_repliers"), "desk,hello");
+	assert_string_equal(t.records[1].value, "{\"MsgType\":\"text\",\"Content\":\"hi\"}");
+}
+
+static void what_fails_for_two_minutes_becomes_a_dead_letter(void **state)
+{
+	(void)state;
+	testing_expect_log(LOG_LEVEL_WARN, "dead letter after 12 attempts");
+	t.settlement = SETTLE_RETRY;
+	assert_true(deliver_asked());
+	assert_int_equal(t.handled, 12);
+	check_dead_letter(1, "tried too often", "12");
+}
+
+static void what_cannot_be_read_becomes_a_dead_letter(void **state)
+{
+	struct envelope e = asked_event();
+
+	(void)state;
+	testing_expect_log(LOG_LEVEL_WARN, "dead letter");
+	testing_expect_log(LOG_LEVEL_WARN, "dead letter");
+	testing_expect_log(LOG_LEVEL_WARN, "dead letter");
+	assert_true(deliver_value(&e, "{\"MsgType\":"));
+	assert_true(deliver_value(&e, "[]"));
+	check_dead_letter(1, "not a message of an account", "1");
+	e.id = ID "0"; /* longer than an event's id is */
+	assert_true(deliver(&e));
+	assert_int_equal(t.n, 3);
+	assert_int_equal(t.handled, 0);
+}
+
+static void while_a_dead_letter_cannot_be_written_its_partition_waits(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		testing_expect_log(LOG_LEVEL_ERROR, "the dead letter was not written");
+	t.settlement = SETTLE_DEAD_LETTER;
+	t.broken = b.dead_letter_topic;
+	t.waits_ok = 3;
+	assert_false(deliver_asked());
+	assert_int_equal(t.handled, 1);
+}
+
+/* --- late replies ----------------------------------------------------------------------------------------
+ */
+
+static void read_reply(const char *group, const char *verdict, const char *type)
+{
+	static const struct envelope about = {.id = ID,
+		.type = "wxbus.reply.verdict",
+		.component_appid = "wxc",
+		.appid = "wxa",
+		.subject = "oFan"};
+	struct kafka_header headers[ENVELOPE_HEADERS_MAX];
+	struct arena arena = ARENA_INIT;
+	const char *value = arena_printf(&arena,
+		"{\"event_id\":\"" ID "\",\"group\":\"%s\",\"verdict\":\"%s\","
+		"\"reply\":{\"MsgType\":\"%s\",\"Content\":\"hi\"}}",
+		group, verdict, type);
+	struct kafka_record r = {.topic = "wx.replies", .value = value, .value_len = strlen(value)};
+
+	r.headers = headers;
+	r.n_headers = envelope_encode(&about, &arena, headers);
+	sdk_read_late(&b, &r);
+	arena_release(&arena);
+}
+
+static void a_late_reply_goes_out_as_a_customer_service_message(void **state)
+{
+	struct api_request *request = NULL;
+
+	(void)state;
+	t.failures = 3; /* nobody else keeps it */
+	read_reply("hello", "late", "text");
+	assert_int_equal(t.n, 1);
+	check_signature(0);
+	assert_string_equal(header(0, "ce_id"), "late:" ID);
+	assert_string_equal(t.records[0].key, "wxa/oFan");
+	assert_int_equal(api_request_parse(t.records[0].value, t.records[0].value_len, &request, NULL), 0);
+	assert_string_equal(request->path, "/cgi-bin/message/custom/send");
+	assert_string_equal(json_get_str(request->body, "touser"), "oFan");
+	assert_string_equal(json_get_str(json_get(request->body, "text"), "content"), "hi");
+	api_request_free(&request);
+}
+
+static void only_the_groups_own_late_replies_are_sent(void **state)
+{
+	(void)state;
+	read_reply("desk", "late", "text");
+	read_reply("hello", "reply", "text");
+	read_reply("hello", "chosen", "text");
+	assert_int_equal(t.n, 0);
+}
+
+static void a_late_reply_that_no_message_can_say_is_told_and_dropped(void **state)
+{
+	(void)state;
+	testing_expect_log(LOG_LEVEL_ERROR, "a late reply could not be sent");
+	read_reply("hello", "late", "transfer_customer_service");
+	assert_int_equal(t.n, 0);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(the_first_route_that_fits_gets_the_event),
+		CASE(nothing_said_is_none),
+		CASE(a_group_that_is_not_asked_says_nothing),
+		CASE(the_first_verdict_counts_and_goes_out_at_once),
+		CASE(under_test_a_verdict_carries_the_base_group),
+		CASE(what_is_no_reply_is_refused_and_the_verdict_is_none),
+		CASE(a_settled_event_is_not_handled_again_and_its_verdict_is_repeated),
+		CASE(a_settled_event_that_nobody_asked_about_gets_none_once_asked),
+		CASE(a_verdict_is_given_once_however_often_the_handler_runs),
+		CASE(a_call_is_a_signed_request_on_its_lane),
+		CASE(a_calls_request_id_is_the_same_in_each_delivery),
+		CASE(a_handler_that_runs_again_asks_for_the_same_calls),
+		CASE(without_a_callers_key_a_call_is_refused),
+		CASE(tries_without_kafka_do_not_count),
+		CASE(an_event_is_not_settled_before_its_none_is_written),
+		CASE(a_dead_letter_is_the_record_with_its_origin),
+		CASE(what_fails_for_two_minutes_becomes_a_dead_letter),
+		CASE(what_cannot_be_read_becomes_a_dead_letter),
+		CASE(while_a_dead_letter_cannot_be_written_its_partition_waits),
+		CASE(a_late_reply_goes_out_as_a_customer_service_message),
+		CASE(only_the_groups_own_late_replies_are_sent),
+		CASE(a_late_reply_that_no_message_can_say_is_told_and_dropped),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,14 @@
+#include "services/business/sdk/internal.h"
+
+struct metric sdk_metrics[N_SDK_METRICS] = {
+	[M_EVENTS] = METRIC_COUNTER("wxbus_business_events_total", "outcome",
+		"Events settled: done, repeated, passed_over, dead_letter."),
+	[M_HANDLE_SECONDS] = METRIC_HISTOGRAM("wxbus_business_handle_seconds", NULL, "Time in a handler."),
+	[M_RETRIES] = METRIC_COUNTER("wxbus_business_retries_total", NULL, "Handlings that are tried again."),
+	[M_VERDICTS] = METRIC_COUNTER(
+		"wxbus_business_verdicts_total", "verdict", "Verdicts written for the ingress."),
+	[M_CALLS] = METRIC_COUNTER("wxbus_business_calls_total", NULL, "Calls to Weixin handed over."),
+	[M_LATE] = METRIC_COUNTER("wxbus_business_late_total", "result",
+		"Replies that came too late, sent as customer-service messages."),
+	[M_LAG] = METRIC_GAUGE("wxbus_business_lag_records", NULL, "Records behind the end of the topics."),
+};
