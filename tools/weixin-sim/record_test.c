@@ -1,0 +1,142 @@
+#include "tools/weixin-sim/faults.h"
+#include "tools/weixin-sim/record.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/banned.h"
+
+static const struct json_limits limits = {.max_bytes = (size_t)1 << 20, .max_depth = 8};
+
+static void add(struct record *r, const char *what, const char *id)
+{
+	struct json *entry = json_new_object();
+
+	json_set_str(entry, "id", id);
+	record_add(r, what, entry);
+	json_free(&entry);
+}
+
+static struct json *since(struct record *r, uint64_t n, const char *what)
+{
+	struct buf out = BUF_INIT((size_t)1 << 20);
+	struct json *j = NULL;
+
+	record_write(r, n, what, 0, &out);
+	assert_int_equal(json_parse(buf_cstr(&out), out.len, &limits, &j, NULL), 0);
+	buf_release(&out);
+	return j;
+}
+
+static void record_gives_entries_above_a_number_in_their_order(void **state)
+{
+	struct record r;
+	struct json *j;
+
+	(void)state;
+	record_init(&r, 10);
+	add(&r, "push", "a");
+	add(&r, "api", "b");
+	add(&r, "push", "c");
+	j = since(&r, 1, NULL);
+	assert_int_equal(json_len(json_get(j, "entries")), 2);
+	assert_string_equal(json_get_str(json_at(json_get(j, "entries"), 0), "id"), "b");
+	json_free(&j);
+	j = since(&r, 0, "push");
+	assert_int_equal(json_len(json_get(j, "entries")), 2);
+	assert_string_equal(json_get_str(json_at(json_get(j, "entries"), 1), "id"), "c");
+	json_free(&j);
+	record_release(&r);
+}
+
+static void record_drops_the_oldest_and_says_so(void **state)
+{
+	struct record r;
+	struct json *j;
+	int64_t n;
+
+	(void)state;
+	record_init(&r, 2);
+	add(&r, "push", "a");
+	add(&r, "push", "b");
+	add(&r, "push", "c");
+	j = since(&r, 0, NULL);
+	assert_int_equal(json_get_int(j, "dropped", &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(json_len(json_get(j, "entries")), 2);
+	assert_string_equal(json_get_str(json_at(json_get(j, "entries"), 0), "id"), "b");
+	json_free(&j);
+	record_forget(&r);
+	add(&r, "push", "d");
+	j = since(&r, 0, NULL);
+	assert_int_equal(json_get_int(j, "next", &n), 0);
+	assert_int_equal(n, 4);
+	assert_int_equal(json_len(json_get(j, "entries")), 1);
+	json_free(&j);
+	record_release(&r);
+}
+
+static int add_fault(struct faults *f, const char *text)
+{
+	struct json *j = NULL;
+	struct err err;
+	int rc;
+
+	assert_int_equal(json_parse(text, strlen(text), &limits, &j, NULL), 0);
+	rc = faults_add(f, j, &err);
+	json_free(&j);
+	return rc;
+}
+
+static void faults_are_taken_in_order_and_as_often_as_asked(void **state)
+{
+	struct faults f;
+	struct fault got = {0};
+
+	(void)state;
+	faults_init(&f);
+	assert_int_equal(add_fault(&f, "{\"path\":\"/a\",\"errcode\":45009,\"count\":2}"), 0);
+	assert_int_equal(
+		add_fault(&f, "{\"path\":\"*\",\"body\":\"<html>\",\"delay_ms\":5,\"when\":\"after\"}"), 0);
+	assert_true(faults_take(&f, "/a", &got));
+	assert_int_equal(got.errcode, 45009);
+	assert_true(faults_take(&f, "/b", &got));
+	assert_string_equal(got.body, "<html>");
+	assert_true(got.after);
+	assert_int_equal(got.delay_ms, 5);
+	free(got.body);
+	assert_true(faults_take(&f, "/a", &got));
+	assert_false(faults_take(&f, "/a", &got));
+	faults_release(&f);
+}
+
+static void faults_refuse_what_asks_for_nothing(void **state)
+{
+	struct faults f;
+
+	(void)state;
+	faults_init(&f);
+	assert_int_equal(add_fault(&f, "{\"path\":\"/a\"}"), -1);
+	assert_int_equal(add_fault(&f, "{\"errcode\":1}"), -1);
+	assert_int_equal(add_fault(&f, "{\"path\":\"/a\",\"errcode\":\"x\"}"), -1);
+	assert_int_equal(add_fault(&f, "{\"path\":\"/a\",\"errcode\":1,\"when\":\"never\"}"), -1);
+	assert_int_equal(add_fault(&f, "{\"path\":\"/a\",\"errcode\":1,\"count\":0}"), -1);
+	faults_release(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(record_gives_entries_above_a_number_in_their_order),
+		cmocka_unit_test(record_drops_the_oldest_and_says_so),
+		cmocka_unit_test(faults_are_taken_in_order_and_as_often_as_asked),
+		cmocka_unit_test(faults_refuse_what_asks_for_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,31 @@
+#ifndef WEIXIN_SIM_SIM_H
+#define WEIXIN_SIM_SIM_H
+
+#include "common/httpc/httpc.h"
+#include "tools/weixin-sim/conf.h"
+#include "tools/weixin-sim/faults.h"
+#include "tools/weixin-sim/record.h"
+#include "tools/weixin-sim/state.h"
+#include "tools/weixin-sim/ticker.h"
+
+#include <stdatomic.h>
+
+/* What happens first after an administrator has consented on Weixin's page. */
+enum push_order { PUSH_FIRST, REDIRECT_FIRST, PUSH_ONLY, REDIRECT_ONLY };
+
+/* All that the parts share. Each member locks for itself; the lock of `state` is never held while waiting for
+ * the network. */
+struct sim {
+	struct sim_conf conf;
+	struct state state;
+	struct record record;
+	struct faults faults;
+	struct httpc *httpc;
+	struct ticker *ticker;
+	atomic_ullong pushes;  /* made so far, for their ids */
+	atomic_ullong msg_ids; /* the same for MsgId */
+	atomic_int push_order; /* enum push_order */
+	atomic_bool stopping;
+};
+
+#endif

@@ -1,0 +1,236 @@
+/* wxbus accounts: the directory of accounts, which token-service owns. */
+#include "tools/wxbus/command.h"
+
+#include "common/base/alloc.h"
+#include "common/base/str.h"
+#include "proto/account.h"
+#include "proto/platforms.h"
+#include "proto/topics.h"
+#include "tools/wxbus/v1_call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/banned.h"
+
+#define SHOWN_MAX (256 * 1024)
+
+struct accounts_settings {
+	char *internal_keys_file;
+	char *token_service_url;
+};
+
+#define CONF_STRUCT struct accounts_settings
+static const struct conf_item items[] = {
+	CONF_PATH("WXBUS_INTERNAL_KEYS_FILE", internal_keys_file, NULL,
+		"lines `name base64(32 bytes) scope,...`: our own key of scope admin",
+		"/etc/wxbus/internal-keys"),
+	CONF_URL("WXBUS_TOKEN_SERVICE_URL", token_service_url, NULL, "token-service's internal address",
+		"http://127.0.0.1:8181"),
+};
+#define N_ITEMS (sizeof(items) / sizeof(items[0]))
+
+struct account_options {
+	const char *component;
+	const char *appid;
+	const char *value; /* groups or channel; NULL: there is none */
+};
+
+static void check_appid(struct argp_state *state, const char *appid)
+{
+	if (!appid_ok(appid, strlen(appid)))
+		argp_error(state, "'%s' is no appid", appid);
+}
+
+/* "none", or up to REPLIERS_MAX different groups. */
+static void check_groups(struct argp_state *state, const char *groups)
+{
+	struct json *list = v1_list(strcmp(groups, "none") == 0 ? "" : groups);
+	size_t n = json_len(list);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!group_name_ok(json_str(json_at(list, i))))
+			argp_error(state, "'%s' is no group's name", json_str(json_at(list, i)));
+	}
+	if (n > REPLIERS_MAX)
+		argp_error(state, "at most %d groups may answer", REPLIERS_MAX);
+	json_free(&list);
+}
+
+static error_t parse_repliers(int key, char *arg, struct argp_state *state)
+{
+	struct account_options *o = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (state->arg_num == 0)
+			check_appid(state, o->component = arg);
+		else if (state->arg_num == 1)
+			check_appid(state, o->appid = arg);
+		else if (state->arg_num == 2)
+			check_groups(state, o->value = arg);
+		else
+			argp_error(state, "'%s' is one word too many", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (!o->value)
+			argp_error(state, "a component appid, an appid and groups (or `none`) are needed");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp repliers_argp = {
+	.parser = parse_repliers,
+	.args_doc = "COMPONENT APPID GROUP,...|none",
+	.doc = "Say which groups may answer an account's messages passively, in order of precedence, at most "
+	       "4. `none`: "
+	       "its messages are answered with `success` at once.",
+};
+
+static int set(const struct accounts_settings *s, const struct account_options *o, const char *what,
+	struct json *value, struct err *err)
+{
+	char *path = xasprintf("/v1/accounts/%s/%s/%s", o->component, o->appid, what);
+	struct json *body = json_new_object(), *answer = NULL;
+	int rc;
+
+	json_set(body, what, value);
+	rc = v1_call(s->internal_keys_file, s->token_service_url, "PUT", path, body, &answer, err);
+	if (rc == 0)
+		(void)printf("%s  %s  %s\n", o->appid, what, o->value);
+	json_free(&answer);
+	json_free(&body);
+	free(path);
+	return rc;
+}
+
+int accounts_repliers_main(int argc, char **argv)
+{
+	struct account_options o = {.value = NULL};
+	struct accounts_settings settings;
+	struct err err;
+	int rc;
+
+	rc = command_parse(&repliers_argp, argc, argv, &o, items, N_ITEMS, &settings, sizeof(settings));
+	if (rc != 0)
+		return rc;
+	rc = set(&settings, &o, "repliers", v1_list(strcmp(o.value, "none") == 0 ? "" : o.value), &err);
+	conf_release(items, N_ITEMS, &settings);
+	return rc < 0 ? command_failed(&err) : 0;
+}
+
+/* --- channel, show -----------------------------------------------------------------------------------------
+ */
+
+static error_t parse_channel(int key, char *arg, struct argp_state *state)
+{
+	struct account_options *o = state->input;
+	enum account_channel ignored;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (state->arg_num == 0)
+			check_appid(state, o->component = arg);
+		else if (state->arg_num == 1)
+			check_appid(state, o->appid = arg);
+		else if (state->arg_num > 2 || account_channel_parse(o->value = arg, &ignored) < 0)
+			argp_error(state, "'%s' is neither `live` nor `test`", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (!o->value)
+			argp_error(state, "a component appid, an appid and `live` or `test` are needed");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp channel_argp = {
+	.parser = parse_channel,
+	.args_doc = "COMPONENT APPID live|test",
+	.doc = "Say which businesses get an account's messages: the released ones (topic `messages`), or "
+	       "those "
+	       "under test (`messages.test`).",
+};
+
+int accounts_channel_main(int argc, char **argv)
+{
+	struct account_options o = {.value = NULL};
+	struct accounts_settings settings;
+	struct err err;
+	int rc;
+
+	rc = command_parse(&channel_argp, argc, argv, &o, items, N_ITEMS, &settings, sizeof(settings));
+	if (rc != 0)
+		return rc;
+	rc = set(&settings, &o, "channel", json_new_string_len(o.value, strlen(o.value)), &err);
+	conf_release(items, N_ITEMS, &settings);
+	return rc < 0 ? command_failed(&err) : 0;
+}
+
+static error_t parse_show(int key, char *arg, struct argp_state *state)
+{
+	struct account_options *o = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (state->arg_num == 0)
+			check_appid(state, o->component = arg);
+		else if (state->arg_num == 1)
+			check_appid(state, o->appid = arg);
+		else
+			argp_error(state, "'%s' is one word too many", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (!o->appid)
+			argp_error(state, "a component appid and an appid are needed");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp show_argp = {
+	.parser = parse_show,
+	.args_doc = "COMPONENT APPID",
+	.doc = "Print, as JSON, an account's record of the directory, and how its token stands: seconds "
+	       "until it "
+	       "expires and until it is refreshed, failed refreshes in a row, refreshes of this day, "
+	       "Weixin's "
+	       "errcode if it takes none of the account's refresh tokens, and how many of them are kept.",
+};
+
+static int show(const struct accounts_settings *s, const struct account_options *o, struct err *err)
+{
+	char *path = xasprintf("/v1/accounts/%s/%s/status", o->component, o->appid);
+	struct json *answer = NULL;
+	struct buf text = BUF_INIT(SHOWN_MAX);
+	int rc = v1_call(s->internal_keys_file, s->token_service_url, "GET", path, NULL, &answer, err);
+
+	if (rc == 0) {
+		json_write(answer, &text);
+		(void)printf("%s\n", buf_cstr(&text));
+	}
+	buf_release(&text);
+	json_free(&answer);
+	free(path);
+	return rc;
+}
+
+int accounts_show_main(int argc, char **argv)
+{
+	struct account_options o = {.value = NULL};
+	struct accounts_settings settings;
+	struct err err;
+	int rc;
+
+	rc = command_parse(&show_argp, argc, argv, &o, items, N_ITEMS, &settings, sizeof(settings));
+	if (rc != 0)
+		return rc;
+	rc = show(&settings, &o, &err);
+	conf_release(items, N_ITEMS, &settings);
+	return rc < 0 ? command_failed(&err) : 0;
+}

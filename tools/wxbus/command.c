@@ -1,0 +1,100 @@
+#include "tools/wxbus/command.h"
+
+#include "common/base/alloc.h"
+#include "common/base/str.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/banned.h"
+
+const char *argp_program_version = "wxbus " WXBUS_VERSION;
+
+/* The options that every command has, around its own. argp's own --help would fold the table of settings. */
+struct shell {
+	void *input; /* of the command's parser */
+	const struct conf_item *items;
+	size_t n_items;
+};
+
+enum { OPT_HELP = '?', OPT_VERSION = 'V', OPT_USAGE = 2000 };
+
+static const struct argp_option shell_options[] = {
+	{"help", OPT_HELP, NULL, 0, "Give this help", -1},
+	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
+	{"version", OPT_VERSION, NULL, 0, "Print the version", -1},
+	{NULL, 0, NULL, 0, NULL, 0},
+};
+
+static error_t parse_shell(int key, char *arg, struct argp_state *state)
+{
+	const struct shell *shell = state->input;
+
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = shell->input;
+		return 0;
+	case OPT_HELP:
+		argp_state_help(state, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC);
+		(void)puts(
+			"\nSettings, from the environment (X_FILE may name a file with the value of any X):");
+		conf_help(shell->items, shell->n_items, stdout);
+		exit(0);
+	case OPT_USAGE:
+		argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
+		return 0;
+	case OPT_VERSION:
+		(void)puts(argp_program_version);
+		exit(0);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int command_parse(const struct argp *argp, int argc, char **argv, void *input, const struct conf_item *items,
+	size_t n_items, void *settings, size_t conf_size)
+{
+	const struct argp own = {.options = argp->options, .parser = argp->parser};
+	const struct argp_child children[] = {{&own, 0, NULL, 0}, {NULL, 0, NULL, 0}};
+	const struct argp whole = {
+		.options = shell_options,
+		.parser = parse_shell,
+		.args_doc = argp->args_doc,
+		.doc = argp->doc,
+		.children = children,
+	};
+	struct shell shell = {input, items, n_items};
+	struct err err;
+
+	argp_err_exit_status = COMMAND_USAGE;
+	if (argp_parse(&whole, argc, argv, ARGP_NO_HELP, NULL, &shell) != 0)
+		return COMMAND_USAGE;
+	memset(settings, 0, conf_size);
+	if (conf_load(items, n_items, settings, &err) == 0)
+		return 0;
+	(void)command_failed(&err);
+	return COMMAND_USAGE;
+}
+
+const char *command_name(const struct command *c, char *out, size_t size)
+{
+	(void)snprintf(out, size, "%s%s%s", c->first, c->second ? " " : "", c->second ? c->second : "");
+	return out;
+}
+
+int command_failed(const struct err *err)
+{
+	(void)fprintf(stderr, "wxbus: %s\n", err->text);
+	return 1;
+}
+
+int command_number(const struct argp_state *state, const char *option, const char *text, int min, int max)
+{
+	int64_t n;
+
+	if (str_to_int64(text, strlen(text), min, max, &n) < 0)
+		argp_error(state, "%s takes a whole number from %d to %d", option, min, max);
+	return (int)n;
+}
