@@ -1,0 +1,143 @@
+"""The environment of the integration tests: real processes between a real Kafka and a real PostgreSQL.
+
+`./dev test` sets WXBUS_BUILD_DIR, WXBUS_TEST_KAFKA (real or embedded) and WXBUS_TEST_LONG. Logs of all
+processes are in build/logs/integration/, or in the folder WXBUS_TEST_LOGS (for a second run beside the first).
+"""
+
+import itertools
+import os
+import pathlib
+import sys
+import tempfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tools" / "dev"), str(ROOT / "tests" / "integration")]
+
+from wxbusdev import paths                                      # noqa: E402
+from wxbusdev.child import ChildError                          # noqa: E402
+from wxbusdev.deployment import Deployment                      # noqa: E402
+from wxbusdev.kafka import EmbeddedBroker, Kafka                # noqa: E402
+from wxbusdev.postgres import Postgres                          # noqa: E402
+from wxbus_testing.ingress import Bench                         # noqa: E402
+
+KAFKA_KIND = os.environ.get("WXBUS_TEST_KAFKA", "real")
+
+
+def pytest_report_header(config):
+    return f"kafka: {KAFKA_KIND}, programs: {paths.build_dir()}"
+
+
+def pytest_collection_modifyitems(config, items):
+    if KAFKA_KIND == "real":
+        return
+    for item in items:
+        if item.get_closest_marker("real_kafka"):
+            item.add_marker(pytest.mark.skip(reason="the embedded broker cannot do this"))
+
+
+@pytest.fixture(scope="session")
+def long():
+    """True: every scenario at its full size."""
+    return os.environ.get("WXBUS_TEST_LONG") == "yes"
+
+
+@pytest.fixture(scope="session")
+def logs():
+    """The folder of this run's logs."""
+    return paths.fresh_dir(pathlib.Path(os.environ.get("WXBUS_TEST_LOGS") or
+                                        ROOT / "build" / "logs" / "integration"))
+
+
+@pytest.fixture(scope="session")
+def postgres(logs):
+    server = Postgres(logs / "postgres.log")
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def kafka(logs):
+    """The run's broker. A test that stops or pauses it has it running again at its end."""
+    server = (Kafka if KAFKA_KIND == "real" else EmbeddedBroker)(logs / "kafka.log")
+    server.start()
+    yield server
+    server.close()
+
+
+class _Deployments:
+    """The deployments of one module, on the run's servers. At its end every process must end in order."""
+
+    def __init__(self, request, logs):
+        self._request = request
+        self._logs = logs
+        self._made, self._brokers = [], []
+
+    def make(self, postgres, broker=None, **options):
+        number = next(_numbers)
+        folder = self._logs / f"{self._request.module.__name__}-{number}"
+        folder.mkdir()
+        if KAFKA_KIND == "real":
+            broker = broker or self._request.getfixturevalue("kafka")
+            options.setdefault("topic_prefix", f"t{number}.")
+        else:
+            broker = EmbeddedBroker(folder / "kafka.log")
+            broker.start()
+            self._brokers.append(broker)
+        keys = tempfile.TemporaryDirectory(prefix="wxbus-keys-")
+        deployment = Deployment(pathlib.Path(keys.name), folder, broker, postgres, **options)
+        self._made.append((deployment, keys))
+        return deployment
+
+    def close(self):
+        failures = []
+        for deployment, keys in reversed(self._made):
+            try:
+                deployment.close()
+            except ChildError as error:
+                failures.append(str(error))
+            keys.cleanup()
+        for broker in self._brokers:
+            broker.close()
+        if failures:
+            pytest.fail("\n".join(failures), pytrace=False)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def new_deployment(request, logs):
+    """new_deployment(**options of Deployment): a wxbus of its own on the run's servers: its own topics (by
+    prefix; on the embedded broker, which makes its topics at start, a broker of its own), its own database,
+    migrated. At the module's end every process must end in order."""
+    deployments = _Deployments(request, logs)
+
+    def make(**options):
+        deployment = deployments.make(request.getfixturevalue("postgres"), **options)
+        deployment.migrate()
+        return deployment
+
+    yield make
+    deployments.close()
+
+
+@pytest.fixture(scope="module")
+def new_bench(request, logs):
+    """new_bench(**options of Deployment): as new_deployment(), but without a database, for the ingress alone:
+    a Bench with its topics made. `broker`: a real Kafka of the test's own, instead of the run's."""
+    deployments, benches = _Deployments(request, logs), []
+
+    def make(**options):
+        bench = Bench(deployments.make(None, **options))
+        benches.append(bench)
+        if KAFKA_KIND == "real":
+            bench.create_topics()
+        return bench
+
+    yield make
+    for bench in benches:
+        bench.close()
+    deployments.close()

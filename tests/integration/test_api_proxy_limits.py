@@ -1,0 +1,200 @@
+"""wxbus-api-proxy's limits: what one caller may do, and that nobody's trouble becomes everybody's."""
+
+import concurrent.futures
+import json
+import threading
+import time
+
+import pytest
+
+from test_api_proxy import ACCOUNT, COMPONENT, OK, SEND, Bench
+from wxbusdev.child import wait_until
+from wxbusdev.deployment import Deployment
+from wxbusdev.service import http_request
+
+STALLED = "/cgi-bin/stalled"
+
+
+@pytest.fixture(scope="module")
+def bench(kafka, postgres, logs, tmp_path_factory):
+    deployment = Deployment(tmp_path_factory.mktemp("api-proxy-limits"), logs, kafka, postgres,
+                            topic_prefix="wx." if kafka.kind == "embedded" else "limits.")
+    b = Bench(deployment, kafka)
+    deployment.finish("wxbus-api-proxy")
+    b.settings.update({"WXBUS_CALL_TIMEOUT_MS": 45000, "WXBUS_ACCOUNT_IN_FLIGHT": 64})
+    b.proxy = deployment.start_one("wxbus-api-proxy", settings=b.settings)
+    yield b
+    b.close()
+
+
+@pytest.fixture(autouse=True)
+def clean(bench):
+    bench.forget()
+
+
+def answers(bench, key, n, account=ACCOUNT):
+    """(status, errcode, Retry-After) of n calls, one after the other."""
+    got = [bench.call(f"/accounts/{account}{SEND}", key=key) for _ in range(n)]
+    return [(status, json.loads(body)["errcode"], int(headers.get("Retry-After", 0))) for status, headers, body in got]
+
+
+def test_a_caller_beyond_its_rate_gets_429_and_nothing_is_sent(bench):
+    key = bench.add_caller("fast", ["*"], ["*"], [], rate_per_s=3)["key"]
+    got = answers(bench, key, 12)
+    assert got[:3] == [(200, 0, 0)] * 3
+    assert (429, 45011, 1) in got and set(got) == {(200, 0, 0), (429, 45011, 1)}
+    assert len(bench.weixin.to(SEND)) == got.count((200, 0, 0)) < 9
+    time.sleep(1.1)
+    assert answers(bench, key, 1) == [(200, 0, 0)]
+
+
+def test_an_accounts_rate_leaves_the_other_accounts_alone(bench):
+    bench.tokens.new_token(f"{COMPONENT}/wxquiet")
+    key = bench.add_caller("burst", ["*"], ["*"], [], account_rate_per_s=1)["key"]
+    assert [status for status, *_ in answers(bench, key, 3)] == [200, 429, 429]
+    assert [status for status, *_ in answers(bench, key, 1, "wxquiet")] == [200]
+
+
+def test_a_days_number_holds_for_all_processes_and_over_a_restart(bench):
+    key = bench.add_caller("daily", ["*"], ["*"], [], calls_per_day=250)["key"]
+    bench.deployment.start_one("wxbus-api-proxy", "proxy-second", settings=bench.settings)
+    try:
+        ports = [bench.deployment.port(name, "listen") for name in ("wxbus-api-proxy", "proxy-second")]
+
+        def call(number):
+            return http_request(ports[number % 2], "POST", f"/accounts/{ACCOUNT}{SEND}", b"{}",
+                                {"Authorization": f"Bearer {key}"}, 20)
+
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            got = list(pool.map(call, range(300)))
+    finally:
+        bench.deployment.finish("proxy-second")
+    refused = [(headers, json.loads(body)) for status, headers, body in got if status == 429]
+    assert 250 - 2 <= len(bench.weixin.to(SEND)) <= 250 and len(refused) == 300 - len(bench.weixin.to(SEND))
+    assert all(body["errcode"] == 45009 and 1 <= int(headers["Retry-After"]) <= 86400 for headers, body in refused)
+    bench.deployment.finish("wxbus-api-proxy")
+    bench.proxy = bench.deployment.start_one("wxbus-api-proxy", settings=bench.settings)
+    assert [(status, errcode) for status, errcode, _ in answers(bench, key, 1)] == [(429, 45009)]
+
+
+def test_wrong_limits_are_refused(bench):
+    row = {"component_appid": COMPONENT, "caller_id": "wrong", "accounts": ["*"], "paths": ["*"], "groups": []}
+    for wrong in ({"rate_per_s": 0}, {"calls_per_day": -1}, {"account_rate_per_s": "many"}, {"account_per_day": 1e12}):
+        assert bench.v1({**row, **wrong})[0] == 400
+
+
+# --- topic
+
+def test_on_the_topic_a_rate_is_waited_for_and_a_days_number_is_final(bench):
+    key = bench.add_caller("paced", ["*"], ["*"], ["desk"], rate_per_s=5, calls_per_day=12)["key"]
+    with bench.results() as results:
+        started = time.monotonic()
+        for number in range(15):
+            bench.request(f"paced-{number}", caller="paced", key=key, lane=f"lane{number}")
+        got = [results.by_id(f"paced-{number}", 30).json for number in range(15)]
+        assert time.monotonic() - started > 1.5
+    outcomes = sorted((answer["outcome"], answer["errcode"]) for answer in got)
+    assert outcomes == [("ok", 0)] * 12 + [("rejected", 45009)] * 3
+    assert len(bench.weixin.to(SEND)) == 12
+
+
+def test_32_lanes_of_one_account_are_in_flight_and_leave_room_for_others(bench):
+    gate = threading.Event()
+    bench.weixin.plan(STALLED, lambda: gate.wait(30) and OK)
+    bench.tokens.new_token(f"{COMPONENT}/wxbeside")
+    try:
+        with bench.results() as results:
+            for number in range(60):
+                bench.request(f"wide-{number}", path=STALLED, lane=f"lane{number}", flush=False)
+            bench.producer.flush(10)
+            wait_until(lambda: len(bench.weixin.to(STALLED)) == 32, 20, "32 calls of one account")
+            bench.request("beside", appid="wxbeside")
+            assert results.by_id("beside", 5).json["outcome"] == "ok"
+            assert len(bench.weixin.to(STALLED)) == 32
+            gate.set()
+            assert all(results.by_id(f"wide-{number}", 20).json["outcome"] == "ok" for number in range(60))
+    finally:
+        gate.set()
+    assert len(bench.weixin.to(STALLED)) == 60
+
+
+def test_a_fan_of_whom_nothing_is_known_is_sent_whatever_weixin_takes(bench):
+    key = bench.add_caller("blind", ["*"], ["*"], [])["key"]
+    bench.proxy.wait_ready()
+    time.sleep(3)                       # the allowance feed has said that it is not behind
+    for _ in range(8):
+        status, _, body = bench.call(f"/accounts/{ACCOUNT}{SEND}", key=key, body=b'{"touser":"oUnknownFan"}')
+        assert (status, json.loads(body)["errcode"]) == (200, 0)
+
+
+# --- fair sharing
+
+class Load:
+    """Clients that call one account after the other until stopped; keeps how long each call took."""
+
+    def __init__(self, bench, clients, path_of, statuses):
+        self._bench, self._path_of, self._statuses = bench, path_of, statuses
+        self.took_ms, self.wrong, self.refused = [], [], 0
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(clients)]
+
+    def _run(self, number):
+        while not self._stop.is_set():
+            started = time.monotonic()
+            try:
+                status, headers, _ = self._bench.call(self._path_of(number), timeout_s=60)
+            except OSError as error:
+                self.wrong.append(error)
+                return
+            self.took_ms.append((time.monotonic() - started) * 1000)
+            if status not in self._statuses:
+                self.wrong.append(status)
+            if status == 429:
+                self.refused += 1
+            self._stop.wait(int(headers.get("Retry-After", 0)) or 0.02)
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+
+    def join(self):
+        for thread in self._threads:
+            thread.join(60)
+
+    def p99_ms(self):
+        return sorted(self.took_ms)[int(len(self.took_ms) * 0.99)]
+
+
+def test_one_stalled_account_does_not_slow_the_others(bench, long):
+    stalled, others, stall_s = (400, 100, 30) if long else (110, 15, 8)
+    accounts = [f"wxfair{number}" for number in range(10)]
+    for name in accounts:
+        bench.tokens.new_token(f"{COMPONENT}/{name}")
+    gate = threading.Event()
+    bench.weixin.plan(STALLED, lambda: gate.wait(stall_s + 10) and OK)
+
+    def path_of(number):
+        return f"/accounts/{accounts[number % len(accounts)]}{SEND}"
+
+    try:
+        with Load(bench, others, path_of, {200}) as alone:
+            time.sleep(stall_s / 2)
+        alone.join()
+        with Load(bench, stalled, lambda _: f"/accounts/{ACCOUNT}{STALLED}", {200, 429}) as stuck:
+            wait_until(lambda: len(bench.weixin.to(STALLED)) >= 64, 20, "the account's share used up")
+            with Load(bench, others, path_of, {200}) as beside:
+                time.sleep(stall_s)
+            beside.join()
+        assert len(bench.weixin.to(STALLED)) == 64
+    finally:
+        gate.set()
+    stuck.join()
+    print(f"p99 of the others alone {alone.p99_ms():.1f} ms ({len(alone.took_ms)} calls), beside {stalled} stalled calls "
+          f"{beside.p99_ms():.1f} ms ({len(beside.took_ms)} calls); {stuck.refused} refused with 429")
+    assert not alone.wrong and not beside.wrong and not stuck.wrong
+    assert stuck.refused > 0
+    assert beside.p99_ms() < 3 * alone.p99_ms()
