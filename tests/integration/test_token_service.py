@@ -257,7 +257,7 @@ def test_repliers_are_set_by_the_operator_s_command(world):
     assert world.directory(appid, lambda row: row["repliers"])["repliers"] == ["desk", "shop"]
     before = world.directory(appid, lambda row: row["repliers"])["version"]
     world.deployment.command("accounts", "repliers", world.component, appid, "none")
-    assert world.directory(appid, lambda row: row["version"] > before)["repliers"] == []
+    world.directory(appid, lambda row: row["version"] > before and row["repliers"] == [])
     for wrong in (["a,b,c,d,e"], ["Desk!"], ["desk,desk"]):
         assert world.deployment.command("accounts", "repliers", world.component, appid, *wrong, check=False).returncode
     unknown = world.deployment.command("accounts", "repliers", world.component, "wxnobody", "desk", check=False)
