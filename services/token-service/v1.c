@@ -8,6 +8,7 @@
 #include "proto/internal_auth.h"
 #include "proto/topics.h"
 #include "services/token-service/metrics.h"
+#include "services/token-service/v1_operator.h"
 #include "services/token-service/v1_route.h"
 
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #include "common/base/banned.h"
 
 #define BODY_MAX   (64 * 1024)
-#define ANSWER_MAX (16 * 1024)
+#define ANSWER_MAX (1024 * 1024)
 #define RECORD_MAX (256 * 1024)
 #define WAIT_MS    15000 /* how long a caller may wait for a refresh or an exchange */
 #define TWIN_S     3600  /* a code's longest life: an authorization within it may be this code's */
@@ -389,6 +390,15 @@ static bool read_body(struct httpd_request *req, struct buf *body)
 	return status == 0;
 }
 
+static void serve_operator(
+	const struct v1 *v, struct httpd_request *req, const struct v1_route *route, const struct json *body)
+{
+	struct json *answer = NULL;
+	int status = v1_operator_serve(v->x, route, httpd_query(req), body, &answer);
+
+	reply(req, status, &answer);
+}
+
 static void dispatch(
 	const struct v1 *v, struct httpd_request *req, const struct v1_route *route, const struct buf *body)
 {
@@ -407,6 +417,10 @@ static void dispatch(
 		serve_status(v, req, &route->id);
 		return;
 	}
+	if (strcmp(httpd_method(req), "GET") == 0) {
+		serve_operator(v, req, route, NULL);
+		return;
+	}
 	if (json_parse(body->data, body->len, &limits, &json, &err) < 0) {
 		refuse(req, 400, "malformed", "the body is no JSON");
 		return;
@@ -417,8 +431,10 @@ static void dispatch(
 		serve_exchange(v, req, &route->id, json);
 	else if (route->action == V1_CHANNEL)
 		serve_channel(v, req, &route->id, json);
-	else
+	else if (route->action == V1_REPLIERS)
 		serve_repliers(v, req, &route->id, json);
+	else
+		serve_operator(v, req, route, json);
 	json_free(&json);
 }
 

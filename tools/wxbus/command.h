@@ -42,5 +42,11 @@ int callers_rotate_main(int argc, char **argv);
 int accounts_repliers_main(int argc, char **argv);
 int accounts_channel_main(int argc, char **argv);
 int accounts_show_main(int argc, char **argv);
+int accounts_list_main(int argc, char **argv);
+int accounts_sync_main(int argc, char **argv);
+int accounts_options_main(int argc, char **argv);
+int quota_show_main(int argc, char **argv);
+int quota_clear_main(int argc, char **argv);
+int rid_main(int argc, char **argv);
 
 #endif
