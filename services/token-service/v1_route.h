@@ -5,12 +5,24 @@
 #include "services/token-service/credential_store.h"
 
 /* Which of /v1's few requests a method and a path are; pure. */
-enum v1_action { V1_TOKEN, V1_REFRESH, V1_DIRECTORY, V1_EXCHANGE, V1_REPLIERS, V1_CHANNEL, V1_STATUS };
+enum v1_action {
+	V1_TOKEN,
+	V1_REFRESH,
+	V1_DIRECTORY,
+	V1_EXCHANGE,
+	V1_REPLIERS,
+	V1_CHANNEL,
+	V1_STATUS,
+	V1_FORGET,
+	V1_AUDIT,
+	V1_KEYS,
+	V1_RESEAL
+};
 
 struct v1_route {
 	enum v1_action action;
 	enum internal_scope scope; /* that it needs */
-	struct credential_id id;   /* appid "": the platform's */
+	struct credential_id id;   /* appid "": the platform's; both "": nobody's */
 };
 
 /* 0, or the status to refuse with: 404 no such path, 405 not with this method. */
