@@ -33,6 +33,7 @@ static const struct {
 	{"POST", "/admin/push-order", admin_set_push_order},
 	{"POST", "/admin/login", admin_login},
 	{"GET", "/admin/fans", admin_get_fans},
+	{"POST", "/admin/clock", admin_set_clock},
 	{"POST", "/admin/faults", admin_add_fault},
 	{"POST", "/admin/faults/clear", admin_clear_faults},
 };

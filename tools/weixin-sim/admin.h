@@ -48,6 +48,7 @@ int admin_expire_tokens(struct admin_call *call);
 int admin_set_push_order(struct admin_call *call);
 int admin_login(struct admin_call *call);
 int admin_get_fans(struct admin_call *call);
+int admin_set_clock(struct admin_call *call);
 int admin_add_fault(struct admin_call *call);
 int admin_clear_faults(struct admin_call *call);
 

@@ -9,8 +9,9 @@
 
 #include "common/base/banned.h"
 
-#define RETRIES_MAX 100
-#define TIME_MAX_MS 600000
+#define RETRIES_MAX    100
+#define DUPLICATES_MAX 20
+#define TIME_MAX_MS    600000
 
 static int read_options(struct admin_call *call, struct play_options *o)
 {
@@ -18,6 +19,9 @@ static int read_options(struct admin_call *call, struct play_options *o)
 
 	if ((status = admin_int(call, "retries", 0, 0, RETRIES_MAX, &o->retries)) != 0 ||
 		(status = admin_int(call, "timeout_ms", 0, 1, TIME_MAX_MS, &o->timeout_ms)) != 0)
+		return status;
+	if ((status = admin_int(call, "late_ms", 0, 0, TIME_MAX_MS, &o->late_ms)) != 0 ||
+		(status = admin_int(call, "duplicates", 0, 0, DUPLICATES_MAX, &o->duplicates)) != 0)
 		return status;
 	return admin_int(call, "create_time", -1, 0, INT64_MAX / 1000, &o->create_time);
 }

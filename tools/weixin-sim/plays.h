@@ -16,6 +16,8 @@ struct play_options {
 	int64_t retries;
 	int64_t timeout_ms;  /* 0: the setting */
 	int64_t create_time; /* s; -1: now */
+	int64_t late_ms;     /* between CreateTime and the first delivery */
+	int64_t duplicates;  /* further deliveries at the same time */
 };
 extern const struct play_options play_defaults;
 
