@@ -15,10 +15,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "common/base/banned.h"
 
 #define POLL_MS         50
+#define LOOK_EVERY_MS   10
 #define LAG_EVERY_MS    2000
 #define WAIT_STEP_MS    20
 #define REBUILD_MS      1000
@@ -30,6 +32,7 @@
 struct partition {
 	int32_t id;
 	bool paused;
+	struct worker_job *held; /* read, and not due yet; in their order */
 };
 
 struct worker {
@@ -45,7 +48,7 @@ struct worker {
 	struct consumer *consumer;
 	struct partition *partitions;
 	size_t n_partitions;
-	int64_t lag_at_ms;
+	int64_t look_at_ms, lag_at_ms;
 	int64_t revoking_since_ms; /* 0: not revoking */
 
 	atomic_llong lag;
@@ -62,6 +65,8 @@ struct worker_job {
 	struct arena arena; /* holds all of the record */
 	struct kafka_record record;
 	struct offset_ticket ticket;
+	int64_t due_ms;                 /* wall clock; 0: now */
+	struct worker_job *prev, *next; /* in a partition's `held` */
 };
 
 static int32_t id_of(const struct worker *w, const char *topic, int32_t partition)
@@ -169,61 +174,110 @@ static void assigned(void *arg, const char *topic, int32_t partition)
 	w->revoking_since_ms = 0;
 	offsets_open(w->offsets, id);
 	w->partitions = xrealloc(w->partitions, (w->n_partitions + 1) * sizeof(*w->partitions));
-	w->partitions[w->n_partitions++] = (struct partition){id, false};
+	w->partitions[w->n_partitions++] = (struct partition){.id = id};
+}
+
+static void drop_held(struct worker *w, struct partition *p)
+{
+	struct worker_job *j, *next;
+
+	DL_FOREACH_SAFE (p->held, j, next) {
+		DL_DELETE(p->held, j);
+		job_free(w, j);
+	}
+}
+
+static struct partition *partition_of(struct worker *w, int32_t id)
+{
+	size_t i = 0;
+
+	while (i < w->n_partitions && w->partitions[i].id != id)
+		i++;
+	return i < w->n_partitions ? &w->partitions[i] : NULL;
 }
 
 static void revoked(void *arg, const char *topic, int32_t partition)
 {
 	struct worker *w = arg;
 	int32_t id = id_of(w, topic, partition);
+	struct partition *p = partition_of(w, id);
 	int64_t now = clock_mono_ms();
-	size_t i = 0;
 
 	if (w->revoking_since_ms == 0)
 		w->revoking_since_ms = now; /* one wait for all partitions of a rebalance */
 	offsets_close(w->offsets, id, w->revoking_since_ms + REVOKE_WAIT_MS - now);
 	store_advanced(w, id);
-	while (i < w->n_partitions && w->partitions[i].id != id)
-		i++;
-	if (i < w->n_partitions)
-		w->partitions[i] = w->partitions[--w->n_partitions];
+	if (p) {
+		drop_held(w, p);
+		*p = w->partitions[--w->n_partitions];
+	}
 }
 
-/* Stops fetching a partition whose handling does not keep up, and goes on with it later. */
+/* Stops fetching a partition whose handling does not keep up or whose next record is not due, and goes on
+ * with it later. */
 static void pace(struct worker *w, struct partition *p)
 {
 	size_t most = (size_t)w->options.most_pending;
 	size_t pending = offsets_pending(w->offsets, p->id);
 
-	if (!p->paused && pending >= most)
+	if (!p->paused && (p->held || pending >= most))
 		p->paused = consumer_pause(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) == 0;
-	else if (p->paused && pending <= most / 2)
+	else if (p->paused && !p->held && pending <= most / 2)
 		p->paused = consumer_resume(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) != 0;
 }
 
-static void take(struct worker *w, const struct kafka_record *r)
+static void begin(struct worker *w, struct worker_job *j)
 {
+	const struct kafka_record *r = &j->record;
 	const char *lane = r->key;
 	size_t lane_len = r->key_len, n_shares = 0;
 	struct lanes_share shares[LANES_SHARES_MAX];
-	struct offset_ticket ticket;
 
-	if (!offsets_add(w->offsets, id_of(w, r->topic, r->partition), r->offset, &ticket))
-		return; /* taken away meanwhile */
 	if (w->options.lane)
 		lane_len = w->options.lane(w->options.arg, r, &lane);
 	if (w->options.shares)
 		n_shares = w->options.shares(w->options.arg, r, shares);
+	lanes_add_shared(w->lanes, lane, lane_len, shares, n_shares, j);
+}
+
+static void begin_due(struct worker *w, struct partition *p)
+{
+	struct worker_job *j;
+
+	while ((j = p->held) != NULL && j->due_ms <= clock_wall_ms()) {
+		DL_DELETE(p->held, j);
+		begin(w, j);
+	}
+}
+
+static void take(struct worker *w, const struct kafka_record *r)
+{
+	struct partition *p = partition_of(w, id_of(w, r->topic, r->partition));
+	struct offset_ticket ticket;
+	struct worker_job *j;
+
+	if (!p || !offsets_add(w->offsets, p->id, r->offset, &ticket))
+		return; /* taken away meanwhile */
 	atomic_fetch_add(&w->taken, 1);
-	lanes_add_shared(w->lanes, lane, lane_len, shares, n_shares, job_new(w, r, &ticket));
+	j = job_new(w, r, &ticket);
+	if (w->options.due_ms)
+		j->due_ms = w->options.due_ms(w->options.arg, r);
+	if (p->held || j->due_ms > clock_wall_ms()) {
+		DL_APPEND(p->held, j);
+		pace(w, p);
+	} else {
+		begin(w, j);
+	}
 }
 
 static void look_after(struct worker *w)
 {
 	int64_t now = clock_mono_ms();
 
+	w->look_at_ms = now + LOOK_EVERY_MS;
 	for (size_t i = 0; i < w->n_partitions; i++) {
 		store_advanced(w, w->partitions[i].id);
+		begin_due(w, &w->partitions[i]);
 		pace(w, &w->partitions[i]);
 	}
 	atomic_store(&w->ready, consumer_ready(w->consumer));
@@ -241,6 +295,7 @@ static int join_group(struct worker *w, struct err *err)
 		.topics = w->options.topics,
 		.n_topics = w->options.n_topics,
 		.from_beginning = w->options.from_beginning,
+		.n_from_beginning = w->options.n_from_beginning,
 		.assigned = assigned,
 		.revoked = revoked,
 		.arg = w,
@@ -255,8 +310,10 @@ static void join_again(struct worker *w)
 	struct err err;
 
 	atomic_store(&w->ready, false);
-	for (size_t i = 0; i < w->n_partitions; i++)
+	for (size_t i = 0; i < w->n_partitions; i++) {
 		offsets_close(w->offsets, w->partitions[i].id, 0);
+		drop_held(w, &w->partitions[i]);
+	}
 	w->n_partitions = 0;
 	consumer_free(&w->consumer, CLOSE_MS);
 	while (!atomic_load(&w->stopping) && join_group(w, &err) < 0) {
@@ -290,10 +347,12 @@ static void *poller(void *arg)
 
 	while (!atomic_load(&w->stopping) && w->consumer) {
 		poll_once(w, &told);
-		if (w->consumer)
+		if (w->consumer && clock_mono_ms() >= w->look_at_ms)
 			look_after(w);
 	}
 	atomic_store(&w->ready, false);
+	for (size_t i = 0; i < w->n_partitions; i++)
+		drop_held(w, &w->partitions[i]); /* nothing that was read stands behind it */
 	/* A record that is dropped here would leave a gap, and all behind it would be handled twice. */
 	while (atomic_load(&w->taken) > 0 && !atomic_load(&w->hurry))
 		clock_sleep_ms(WAIT_STEP_MS / 2);

@@ -21,7 +21,8 @@ struct worker_options {
 	const char *group;         /* whole Kafka group id, with the prefix */
 	const char *const *topics; /* whole names */
 	size_t n_topics;
-	bool from_beginning; /* a new group's start; otherwise the end */
+	bool from_beginning;     /* a new group's start; otherwise the end */
+	size_t n_from_beginning; /* the last so many of `topics` have no other start: the group's own */
 	int threads;
 	int most_pending; /* records of one partition read and not settled; the partition is paused beyond it;
 			     0: 1000 */
@@ -31,6 +32,9 @@ struct worker_options {
 	/* Whose threads the record uses: fills `out` and tells how many, so that one account cannot take all
 	 * of them; borrowed from the record. NULL: nobody's. */
 	size_t (*shares)(void *arg, const struct kafka_record *r, struct lanes_share out[LANES_SHARES_MAX]);
+	/* The wall-clock time before which the record may not be handled; its partition is paused until then,
+	 * so that what stands behind it waits too. 0: now. NULL: always now. */
+	int64_t (*due_ms)(void *arg, const struct kafka_record *r);
 	/* On one of the threads; the record is a copy that lives until it returns. True: settled, its effect
 	 * is durable. False: it is not, because worker_may_go_on() said so: another process gets it. */
 	bool (*handle)(void *arg, const struct kafka_record *r, struct worker_job *job);
