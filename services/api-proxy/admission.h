@@ -15,7 +15,7 @@ struct admission;
 
 struct admission_most { /* at once */
 	size_t account, caller;
-	size_t person; /* calls without a key, by a person's own token; of one address half of them */
+	size_t person;        /* calls without a key, by a person's own token; of one address half of them */
 	int64_t person_per_s; /* the same for how many a second */
 };
 

@@ -61,7 +61,8 @@ int api_proxy_conf_check(const void *conf, struct err *err)
 		c->person_in_flight >= c->http_threads)
 		return err_set(err, ERR_REJECT, 0,
 			"WXBUS_HTTP_THREADS: must be more than WXBUS_ACCOUNT_IN_FLIGHT, "
-			"WXBUS_CALLER_IN_FLIGHT and WXBUS_PERSON_IN_FLIGHT; for example 640, 128, 320 and 64");
+			"WXBUS_CALLER_IN_FLIGHT and WXBUS_PERSON_IN_FLIGHT; for example 640, 128, 320 and "
+			"64");
 	if ((rc = master_keys_read(c->master_keys_file, &master, err)) < 0)
 		return err_prefix(err, "WXBUS_MASTER_KEYS_FILE");
 	master_keys_free(&master);
