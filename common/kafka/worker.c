@@ -4,7 +4,6 @@
 #include "common/kafka/worker.h"
 
 #include "common/base/alloc.h"
-#include "common/base/arena.h"
 #include "common/base/clock.h"
 #include "common/base/lanes.h"
 #include "common/base/log.h"
@@ -27,6 +26,8 @@
 #define REVOKE_WAIT_MS  3000 /* below the session time-out: others wait for us */
 #define CLOSE_MS        2000
 #define PENDING_DEFAULT 1000
+#define BYTES_DEFAULT   (64 * 1024 * 1024)
+#define SPAN_DEFAULT    100000
 #define TOPIC_SHIFT     24 /* a partition's number for the offsets: place of its topic, then its own */
 
 struct partition {
@@ -62,11 +63,11 @@ struct worker {
 
 struct worker_job {
 	struct worker *worker;
-	struct arena arena; /* holds all of the record */
 	struct kafka_record record;
 	struct offset_ticket ticket;
 	int64_t due_ms;                 /* wall clock; 0: now */
 	struct worker_job *prev, *next; /* in a partition's `held` */
+	struct kafka_header headers[];  /* the record's, and behind them all its bytes */
 };
 
 static int32_t id_of(const struct worker *w, const char *topic, int32_t partition)
@@ -91,40 +92,54 @@ static int32_t number_of(int32_t id)
 /* --- jobs ------------------------------------------------------------------------------------------------
  */
 
-static void *copy_bytes(struct arena *a, const void *p, size_t len)
+static size_t job_size(const struct kafka_record *r)
 {
-	return p ? memcpy(arena_alloc(a, len + 1), p, len) : NULL;
+	size_t size = sizeof(struct worker_job) + r->n_headers * sizeof(struct kafka_header);
+
+	size += r->key_len + r->value_len + 2;
+	for (size_t i = 0; i < r->n_headers; i++)
+		size += strlen(r->headers[i].name) + r->headers[i].value_len + 2;
+	return size;
+}
+
+/* At `*to`, which moves on, with a NUL behind. */
+static void *copy_bytes(char **to, const void *p, size_t len)
+{
+	char *copy = *to;
+
+	if (!p)
+		return NULL;
+	memcpy(copy, p, len);
+	*to += len + 1;
+	return copy;
 }
 
 static struct worker_job *job_new(
 	struct worker *w, const struct kafka_record *r, const struct offset_ticket *ticket)
 {
-	struct worker_job *j = xcalloc(1, sizeof(*j));
-	struct kafka_header *headers;
+	struct worker_job *j = xcalloc(1, job_size(r));
+	char *bytes = (char *)&j->headers[r->n_headers];
 
 	j->worker = w;
 	j->ticket = *ticket;
 	j->record = *r;
 	j->record.topic = topic_of(w, ticket->partition);
-	j->record.key = copy_bytes(&j->arena, r->key, r->key_len);
-	j->record.value = copy_bytes(&j->arena, r->value, r->value_len);
-	headers = arena_alloc(&j->arena, (r->n_headers + 1) * sizeof(*headers));
+	j->record.key = copy_bytes(&bytes, r->key, r->key_len);
+	j->record.value = copy_bytes(&bytes, r->value, r->value_len);
 	for (size_t i = 0; i < r->n_headers; i++) {
-		headers[i].name = arena_strdup(&j->arena, r->headers[i].name);
-		headers[i].value = copy_bytes(&j->arena, r->headers[i].value, r->headers[i].value_len);
-		headers[i].value_len = r->headers[i].value_len;
+		j->headers[i].name = copy_bytes(&bytes, r->headers[i].name, strlen(r->headers[i].name));
+		j->headers[i].value = copy_bytes(&bytes, r->headers[i].value, r->headers[i].value_len);
+		j->headers[i].value_len = r->headers[i].value_len;
 	}
-	j->record.headers = headers;
+	j->record.headers = j->headers;
 	return j;
 }
 
 static void job_free(void *arg, void *job)
 {
 	struct worker *w = arg;
-	struct worker_job *j = job;
 
-	arena_release(&j->arena);
-	free(j);
+	free(job);
 	atomic_fetch_sub(&w->taken, 1);
 }
 
@@ -213,16 +228,22 @@ static void revoked(void *arg, const char *topic, int32_t partition)
 	}
 }
 
+static bool within(const struct offsets_load *l, size_t pending, size_t bytes, size_t span)
+{
+	return l->pending < pending && l->bytes < bytes && l->span < span;
+}
+
 /* Stops fetching a partition whose handling does not keep up or whose next record is not due, and goes on
- * with it later. */
+ * with it once half of it is settled. */
 static void pace(struct worker *w, struct partition *p)
 {
-	size_t most = (size_t)w->options.most_pending;
-	size_t pending = offsets_pending(w->offsets, p->id);
+	const struct worker_options *o = &w->options;
+	struct offsets_load l = offsets_load(w->offsets, p->id);
 
-	if (!p->paused && (p->held || pending >= most))
+	if (!p->paused && (p->held || !within(&l, o->most_pending, o->most_bytes, o->most_span)))
 		p->paused = consumer_pause(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) == 0;
-	else if (p->paused && !p->held && pending <= most / 2)
+	else if (p->paused && !p->held &&
+		 within(&l, o->most_pending / 2 + 1, o->most_bytes / 2 + 1, o->most_span / 2 + 1))
 		p->paused = consumer_resume(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) != 0;
 }
 
@@ -256,7 +277,7 @@ static void take(struct worker *w, const struct kafka_record *r)
 	struct offset_ticket ticket;
 	struct worker_job *j;
 
-	if (!p || !offsets_add(w->offsets, p->id, r->offset, &ticket))
+	if (!p || !offsets_add(w->offsets, p->id, r->offset, job_size(r), &ticket))
 		return; /* taken away meanwhile */
 	atomic_fetch_add(&w->taken, 1);
 	j = job_new(w, r, &ticket);
@@ -373,6 +394,10 @@ static void copy_options(struct worker *w, const struct worker_options *o)
 	w->options = *o;
 	if (w->options.most_pending == 0)
 		w->options.most_pending = PENDING_DEFAULT;
+	if (w->options.most_bytes == 0)
+		w->options.most_bytes = BYTES_DEFAULT;
+	if (w->options.most_span == 0)
+		w->options.most_span = SPAN_DEFAULT;
 	w->client_id = xstrdup(o->client_id);
 	w->group = xstrdup(o->group);
 	w->topics = xcalloc(o->n_topics, sizeof(*w->topics));

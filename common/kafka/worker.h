@@ -24,8 +24,11 @@ struct worker_options {
 	bool from_beginning;     /* a new group's start; otherwise the end */
 	size_t n_from_beginning; /* the last so many of `topics` have no other start: the group's own */
 	int threads;
-	int most_pending; /* records of one partition read and not settled; the partition is paused beyond it;
-			     0: 1000 */
+	/* How much of one partition may be read and not settled; beyond any of these it is paused. */
+	size_t most_pending; /* records; 0: 1000 */
+	size_t most_bytes;   /* what they hold; 0: 64 MiB */
+	size_t most_span;    /* records from the oldest of them on, settled ones too, for a crash brings them
+				again; 0: 100,000 */
 	/* The part of the record that orders it, borrowed from the record; length 0: in no order. NULL: the
 	 * whole key. */
 	size_t (*lane)(void *arg, const struct kafka_record *r, const char **lane_out);

@@ -141,6 +141,50 @@ def test_32_lanes_of_one_account_are_in_flight_and_leave_room_for_others(bench):
     assert len(bench.weixin.to(STALLED)) == 60
 
 
+def test_a_backlog_of_a_stalled_account_does_not_hold_up_the_others_of_its_partition(bench, long):
+    backlog = 12_000 if long else 1_500
+    gate = threading.Event()
+    bench.weixin.plan(STALLED, lambda: gate.wait(60) and OK)
+    bench.tokens.new_token(f"{COMPONENT}/wxbeside")
+    try:
+        with bench.results() as results:
+            for number in range(backlog):
+                bench.request(f"backlog-{number}", path=STALLED, lane=f"lane{number}", flush=False, partition=0)
+            bench.request("behind", appid="wxbeside", partition=0)
+            assert results.by_id("behind", 30).json["outcome"] == "ok"
+            assert len(bench.weixin.to(STALLED)) == 32
+            gate.set()
+            results.wait_for(lambda record: record.event_id.startswith("backlog-"), 60, backlog)
+    finally:
+        gate.set()
+    assert len(bench.weixin.to(STALLED)) == backlog
+    assert {record.json["outcome"] for record in results.records if record.event_id.startswith("backlog-")} == {"ok"}
+
+
+@pytest.mark.real_kafka
+def test_a_partition_is_read_no_further_than_memory_allows_and_goes_on(bench):
+    gate = threading.Event()
+    bench.weixin.plan(STALLED, lambda: gate.wait(60) and OK)
+    bench.tokens.new_token(f"{COMPONENT}/wxbeside")
+    names = [f"large-{number}" for number in range(100)]
+    try:
+        with bench.results() as results:
+            for name in names:
+                bench.request(name, path=STALLED, lane=name, flush=False, partition=0, body={"text": "x" * 200_000})
+            bench.request("far-behind", appid="wxbeside", partition=0)
+            bench.request("elsewhere", appid="wxbeside", partition=1)
+            assert results.by_id("elsewhere", 30).json["outcome"] == "ok"
+            wait_until(lambda: len(bench.weixin.to(STALLED)) == 32, 30, "the account's share used up")
+            time.sleep(1)
+            assert "far-behind" not in {record.event_id for record in results.read_to_end()}
+            gate.set()
+            assert results.by_id("far-behind", 30).json["outcome"] == "ok"
+            assert all(results.by_id(name, 30).json["outcome"] == "ok" for name in names)
+    finally:
+        gate.set()
+    assert len(bench.weixin.to(STALLED)) == len(names)
+
+
 def test_a_fan_of_whom_nothing_is_known_is_sent_whatever_weixin_takes(bench):
     key = bench.add_caller("blind", ["*"], ["*"], [])["key"]
     bench.proxy.wait_ready()
