@@ -117,12 +117,15 @@ static int open_database(struct api_proxy *p, struct err *err)
 	/* Topic threads hold a connection for a moment at each end of a call; HTTP threads rarely, callers
 	 * being remembered. */
 	int size = (int)p->conf->topic_threads / 8 + 4;
+	const struct admission_most most = {.account = (size_t)p->conf->account_in_flight,
+		.caller = (size_t)p->conf->caller_in_flight,
+		.person = (size_t)p->conf->person_in_flight,
+		.person_per_s = p->conf->person_rate};
 
 	if (pg_pool_new(&p->pool, p->conf->database_url, size, CLIENT_ID, err) < 0)
 		return err_prefix(err, "WXBUS_DATABASE_URL");
 	p->callers = callers_new(p->pool, p->master_keys);
-	p->admission =
-		admission_new(p->pool, (size_t)p->conf->account_in_flight, (size_t)p->conf->caller_in_flight);
+	p->admission = admission_new(p->pool, &most);
 	return audit_new(&p->audit, p->pool, p->conf->audit_days, err);
 }
 

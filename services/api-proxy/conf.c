@@ -40,6 +40,11 @@ const struct conf_item api_proxy_items[] = {
 		"calls of one account under way at once over HTTP; fewer than threads"),
 	CONF_INT("WXBUS_CALLER_IN_FLIGHT", caller_in_flight, "320", 1, 2047,
 		"calls of one caller under way at once over HTTP; fewer than threads"),
+	CONF_INT("WXBUS_PERSON_IN_FLIGHT", person_in_flight, "64", 2, 2047,
+		"calls under way at once that need no key, by a person's own token; of one client address "
+		"half of them; fewer than threads"),
+	CONF_INT("WXBUS_PERSON_RATE", person_rate, "200", 2, 100000,
+		"such calls a second; of one client address half of them"),
 };
 const size_t n_api_proxy_items = sizeof(api_proxy_items) / sizeof(api_proxy_items[0]);
 
@@ -52,10 +57,12 @@ int api_proxy_conf_check(const void *conf, struct err *err)
 
 	if ((rc = kafka_conf_check(&c->kafka, err)) < 0)
 		return rc;
-	if (c->account_in_flight >= c->http_threads || c->caller_in_flight >= c->http_threads)
+	if (c->account_in_flight >= c->http_threads || c->caller_in_flight >= c->http_threads ||
+		c->person_in_flight >= c->http_threads)
 		return err_set(err, ERR_REJECT, 0,
-			"WXBUS_HTTP_THREADS: must be more than WXBUS_ACCOUNT_IN_FLIGHT and "
-			"WXBUS_CALLER_IN_FLIGHT; for example 640, 128 and 320");
+			"WXBUS_HTTP_THREADS: must be more than WXBUS_ACCOUNT_IN_FLIGHT, "
+			"WXBUS_CALLER_IN_FLIGHT and WXBUS_PERSON_IN_FLIGHT; for example 640, 128, 320 and "
+			"64");
 	if ((rc = master_keys_read(c->master_keys_file, &master, err)) < 0)
 		return err_prefix(err, "WXBUS_MASTER_KEYS_FILE");
 	master_keys_free(&master);

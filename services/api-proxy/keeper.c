@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "services/api-proxy/allowance.h"
+#include "services/api-proxy/day_limit.h"
 #include "services/api-proxy/ledger.h"
 
 #include <pthread.h>
@@ -86,6 +87,8 @@ static void sweep(struct keeper *k)
 		log_info(NULL, "%lld old ledger rows forgotten", (long long)n);
 	if (allowance_sweep(k->pool, &err) < 0)
 		log_warn(NULL, "allowances that are over stay until the next hour: %s", err.text);
+	if (day_limit_sweep(k->pool, &err) < 0)
+		log_warn(NULL, "numbers of days that are over stay until the next hour: %s", err.text);
 }
 
 static void *run(void *arg)

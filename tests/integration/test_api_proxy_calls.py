@@ -123,6 +123,26 @@ def test_a_thousand_calls_with_a_dead_token_cause_one_refresh(bench, account):
     assert bench.tokens.refreshes[name] == 1
 
 
+def test_calls_are_counted_by_api_and_class_and_no_account_is_named(bench, account):
+    def counted(api, cls):
+        return bench.proxy.metric("wxbus_api_proxy_calls_total", api=api, **{"class": cls})
+
+    wanted = [("custom_message", "final"), ("menu", "ok"), ("other", "ok"), ("media", "refused"), ("menu", "busy")]
+    before = {pair: counted(*pair) for pair in wanted}
+    bench.weixin.plan(SEND, {"errcode": 45015, "errmsg": "response out of time limit"})
+    bench.call(f"/accounts/{account}{SEND}")
+    bench.call(f"/accounts/{account}{MENU_GET}", method="GET")
+    bench.call(f"/accounts/{account}/merchant/{account}", method="GET")
+    bench.weixin.plan("/cgi-bin/media/uploadimg", {"errcode": 45009, "errmsg": "reach max api daily quota limit"})
+    for _ in range(2):
+        bench.call(f"/accounts/{account}/cgi-bin/media/uploadimg")
+    bench.weixin.plan(MENU_GET, {"errcode": -1, "errmsg": "system error"})
+    bench.call(f"/accounts/{account}{MENU_GET}", method="GET")
+    assert {pair: counted(*pair) - before[pair] for pair in wanted} == dict.fromkeys(wanted, 1)
+    names = "".join(bench.proxy.metrics())
+    assert account not in names and ACCOUNT not in names and COMPONENT not in names and "desk" not in names
+
+
 # --- numbers that are used up
 
 def seconds_to_beijings_midnight():

@@ -1,10 +1,12 @@
 """wxbus-api-proxy's limits: what one caller may do, and that nobody's trouble becomes everybody's."""
 
 import concurrent.futures
+import http.client
 import json
 import threading
 import time
 
+import psycopg2
 import pytest
 
 from test_api_proxy import ACCOUNT, COMPONENT, OK, SEND, Bench
@@ -12,7 +14,7 @@ from wxbusdev.child import wait_until
 from wxbusdev.deployment import Deployment
 from wxbusdev.service import http_request
 
-STALLED = "/cgi-bin/stalled"
+STALLED, PERSON = "/cgi-bin/stalled", "/sns/userinfo"
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,8 @@ def bench(kafka, postgres, logs, tmp_path_factory):
                             topic_prefix="wx." if kafka.kind == "embedded" else "limits.")
     b = Bench(deployment, kafka)
     deployment.finish("wxbus-api-proxy")
-    b.settings.update({"WXBUS_CALL_TIMEOUT_MS": 45000, "WXBUS_ACCOUNT_IN_FLIGHT": 64})
+    b.settings.update({"WXBUS_CALL_TIMEOUT_MS": 45000, "WXBUS_ACCOUNT_IN_FLIGHT": 64, "WXBUS_PERSON_IN_FLIGHT": 8,
+                       "WXBUS_PERSON_RATE": 40})
     b.proxy = deployment.start_one("wxbus-api-proxy", settings=b.settings)
     yield b
     b.close()
@@ -77,6 +80,26 @@ def test_a_days_number_holds_for_all_processes_and_over_a_restart(bench):
     assert [(status, errcode) for status, errcode, _ in answers(bench, key, 1)] == [(429, 45009)]
 
 
+def days_used(bench, *rows):
+    """The days of all rows, once these (caller, days ago) are added."""
+    with psycopg2.connect(bench.deployment.database_url) as connection, connection.cursor() as cursor:
+        for caller, ago in rows:
+            cursor.execute("INSERT INTO api_proxy.day_used (component_appid, caller_id, appid, day, used, given) VALUES"
+                           " (%s, %s, '', (now() AT TIME ZONE 'Asia/Shanghai')::date - %s, 1, 1)", (COMPONENT, caller, ago))
+        cursor.execute("SELECT caller_id FROM api_proxy.day_used")
+        found = [caller for caller, in cursor.fetchall()]
+    connection.close()
+    return found
+
+
+def test_days_that_are_over_are_forgotten_at_a_start(bench):
+    assert {"today", "days-ago-1", "days-ago-3"} <= set(days_used(bench, ("today", 0), ("days-ago-1", 1), ("days-ago-3", 3)))
+    bench.deployment.finish("wxbus-api-proxy")
+    bench.proxy = bench.deployment.start_one("wxbus-api-proxy", settings=bench.settings)
+    wait_until(lambda: "days-ago-3" not in days_used(bench), 10, "the oldest row gone")
+    assert {"today", "days-ago-1"} <= set(days_used(bench))
+
+
 def test_wrong_limits_are_refused(bench):
     row = {"component_appid": COMPONENT, "caller_id": "wrong", "accounts": ["*"], "paths": ["*"], "groups": []}
     for wrong in ({"rate_per_s": 0}, {"calls_per_day": -1}, {"account_rate_per_s": "many"}, {"account_per_day": 1e12}):
@@ -118,6 +141,50 @@ def test_32_lanes_of_one_account_are_in_flight_and_leave_room_for_others(bench):
     assert len(bench.weixin.to(STALLED)) == 60
 
 
+def test_a_backlog_of_a_stalled_account_does_not_hold_up_the_others_of_its_partition(bench, long):
+    backlog = 12_000 if long else 1_500
+    gate = threading.Event()
+    bench.weixin.plan(STALLED, lambda: gate.wait(60) and OK)
+    bench.tokens.new_token(f"{COMPONENT}/wxbeside")
+    try:
+        with bench.results() as results:
+            for number in range(backlog):
+                bench.request(f"backlog-{number}", path=STALLED, lane=f"lane{number}", flush=False, partition=0)
+            bench.request("behind", appid="wxbeside", partition=0)
+            assert results.by_id("behind", 30).json["outcome"] == "ok"
+            assert len(bench.weixin.to(STALLED)) == 32
+            gate.set()
+            results.wait_for(lambda record: record.event_id.startswith("backlog-"), 60, backlog)
+    finally:
+        gate.set()
+    assert len(bench.weixin.to(STALLED)) == backlog
+    assert {record.json["outcome"] for record in results.records if record.event_id.startswith("backlog-")} == {"ok"}
+
+
+@pytest.mark.real_kafka
+def test_a_partition_is_read_no_further_than_memory_allows_and_goes_on(bench):
+    gate = threading.Event()
+    bench.weixin.plan(STALLED, lambda: gate.wait(60) and OK)
+    bench.tokens.new_token(f"{COMPONENT}/wxbeside")
+    names = [f"large-{number}" for number in range(100)]
+    try:
+        with bench.results() as results:
+            for name in names:
+                bench.request(name, path=STALLED, lane=name, flush=False, partition=0, body={"text": "x" * 200_000})
+            bench.request("far-behind", appid="wxbeside", partition=0)
+            bench.request("elsewhere", appid="wxbeside", partition=1)
+            assert results.by_id("elsewhere", 30).json["outcome"] == "ok"
+            wait_until(lambda: len(bench.weixin.to(STALLED)) == 32, 30, "the account's share used up")
+            time.sleep(1)
+            assert "far-behind" not in {record.event_id for record in results.read_to_end()}
+            gate.set()
+            assert results.by_id("far-behind", 30).json["outcome"] == "ok"
+            assert all(results.by_id(name, 30).json["outcome"] == "ok" for name in names)
+    finally:
+        gate.set()
+    assert len(bench.weixin.to(STALLED)) == len(names)
+
+
 def test_a_fan_of_whom_nothing_is_known_is_sent_whatever_weixin_takes(bench):
     key = bench.add_caller("blind", ["*"], ["*"], [])["key"]
     bench.proxy.wait_ready()
@@ -125,6 +192,52 @@ def test_a_fan_of_whom_nothing_is_known_is_sent_whatever_weixin_takes(bench):
     for _ in range(8):
         status, _, body = bench.call(f"/accounts/{ACCOUNT}{SEND}", key=key, body=b'{"touser":"oUnknownFan"}')
         assert (status, json.loads(body)["errcode"]) == (200, 0)
+
+
+# --- without a key
+
+def person(bench, address="127.0.0.1"):
+    """(status, errcode, Retry-After) of a stranger's call from this address."""
+    connection = http.client.HTTPConnection("127.0.0.1", bench.deployment.port("wxbus-api-proxy", "listen"), timeout=30,
+                                            source_address=(address, 0))
+    try:
+        connection.request("GET", f"{PERSON}?access_token=person-token&openid=o")
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())["errcode"], int(answer.getheader("Retry-After") or 0)
+    finally:
+        connection.close()
+
+
+def test_calls_without_a_key_are_bounded_by_address_and_in_total(bench):
+    gate = threading.Event()
+    bench.weixin.good.add("person-token")
+    bench.weixin.plan(PERSON, lambda: gate.wait(30) and OK)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        try:
+            inside = []
+            for address in ("127.0.0.1", "127.0.0.2"):
+                inside += [pool.submit(person, bench, address) for _ in range(4)]
+                wait_until(lambda: len(bench.weixin.to(PERSON)) == len(inside), 20, "half of the places taken")
+                assert person(bench, address) == (429, 45011, 1)
+            assert person(bench, "127.0.0.3") == (429, 45011, 1)
+            assert len(bench.weixin.to(PERSON)) == 8
+            assert bench.call(f"/accounts/{ACCOUNT}{SEND}")[0] == 200       # whoever has a key does not notice
+        finally:
+            gate.set()
+        assert [answer.result()[0] for answer in inside] == [200] * 8
+    assert person(bench, "127.0.0.3") == (200, 0, 0)
+
+
+def test_calls_without_a_key_are_bounded_by_rate(bench):
+    bench.weixin.good.add("person-token")
+    started = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:      # fewer than an address may have under way
+        got = list(pool.map(lambda _: person(bench, "127.0.0.4"), range(120)))
+    seconds = time.monotonic() - started
+    passed = len(bench.weixin.to(PERSON))
+    assert set(got) == {(200, 0, 0), (429, 45011, 1)} and got.count((200, 0, 0)) == passed
+    assert 20 <= passed <= 20 * (1 + seconds) + 1
+    assert person(bench, "127.0.0.5")[0] == 200
 
 
 # --- fair sharing

@@ -2,7 +2,7 @@
 # Debian 12 and 13 have all of them; every deps_require prints and installs only what is missing.
 
 DEPS_BUILD="build-essential cmake ninja-build pkg-config libcivetweb-dev librdkafka-dev libpq-dev
-	libcurl4-openssl-dev libssl-dev libjson-c-dev libexpat1-dev libcmocka-dev uthash-dev zlib1g-dev"
+	libcurl4-openssl-dev libssl-dev libjson-c-dev libexpat1-dev libpcre2-dev libcmocka-dev uthash-dev zlib1g-dev"
 DEPS_DATABASE="postgresql postgresql-client"
 DEPS_KAFKA="python3 default-jre-headless maven"
 DEPS_PYTHON="python3-cryptography"
