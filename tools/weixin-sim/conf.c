@@ -69,7 +69,9 @@ static const struct conf_item items[] = {
 
 static void print_help(void)
 {
-	printf("Usage: weixin-sim [--check | --help | --version] [--x-y VALUE ...]\n\n"
+	printf("Usage: weixin-sim [--check | --help | --version] [--x-y VALUE ...]\n"
+	       "       weixin-sim load --help\n"
+	       "       weixin-sim answer --help\n\n"
 	       "Plays Weixin towards a third-party platform: pushes, APIs, faults, and a record of it all.\n"
 	       "Each setting %sX_Y below may be given as --x-y VALUE too.\n\n"
 	       "  --check    validate the settings, print them, and exit\n"
