@@ -3,6 +3,7 @@
 #include "common/xml/xml.h"
 #include "proto/account.h"
 #include "proto/api_call.h"
+#include "proto/erasure.h"
 #include "proto/internal_auth.h"
 #include "proto/reply.h"
 
@@ -74,6 +75,16 @@ static int result(const void *bytes, size_t len, struct buf *out)
 	return 0;
 }
 
+static int erasure(const void *bytes, size_t len, struct buf *out)
+{
+	struct erasure e;
+
+	if (erasure_parse(bytes, len, &e, NULL) < 0)
+		return -1;
+	erasure_encode(&e, out);
+	return 0;
+}
+
 /* Bytes past FIELDS_MAX_BYTES of output would be refused: inputs are far smaller. */
 static void both_ways(round_trip trip, const void *bytes, size_t len)
 {
@@ -137,6 +148,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'a':
 		both_ways(account, data, size);
+		break;
+	case 'e':
+		both_ways(erasure, data, size);
 		break;
 	case 'q':
 		both_ways(request, data, size);

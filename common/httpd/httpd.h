@@ -105,6 +105,9 @@ void httpd_reply_end(struct httpd_request *req);
 /* Instead of httpd_reply_end(): the connection is closed so that the peer sees that the answer is cut short.
  */
 void httpd_reply_abort(struct httpd_request *req);
+/* Instead of any answer, or in the middle of one: the connection is reset, as by a peer that died. For those
+ * who play a broken server; it costs a look at each of the process's descriptors. */
+void httpd_reply_reset(struct httpd_request *req);
 
 bool httpd_replied(const struct httpd_request *req); /* an answer has begun */
 

@@ -116,6 +116,8 @@ static void handle(struct httpd_request *req, void *arg)
 		handle_stream(req, 20);
 	} else if (strcmp(path, "/abort") == 0) {
 		handle_abort(req);
+	} else if (strcmp(path, "/reset") == 0) {
+		httpd_reply_reset(req);
 	} else if (strcmp(path, "/silent") == 0) {
 		return;
 	} else if (strcmp(path, "/wait") == 0) {
@@ -407,6 +409,20 @@ static void an_aborted_answer_is_seen_to_be_cut_short(void **state)
 	(void)state;
 	expect_part(got, "5\r\nfirst\r\n");
 	assert_string_equal(got + len - 7, "first\r\n"); /* no last chunk, and the connection is closed */
+}
+
+static void a_reset_answer_ends_the_connection_without_a_byte(void **state)
+{
+	struct pollfd p = {.fd = dial(), .events = POLLIN};
+	char c;
+
+	(void)state;
+	say(p.fd, "GET /reset HTTP/1.1\r\nHost: h\r\n\r\n");
+	assert_int_equal(poll(&p, 1, 3000), 1);
+	assert_int_equal(recv(p.fd, &c, 1, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(p.fd);
+	expect_alive();
 }
 
 static void a_connection_serves_request_after_request(void **state)
@@ -923,6 +939,7 @@ int main(void)
 		HTTPD_CASE(a_stream_is_chunked_or_has_its_length),
 		HTTPD_CASE(a_stream_short_of_its_length_closes_the_connection),
 		HTTPD_CASE(an_aborted_answer_is_seen_to_be_cut_short),
+		HTTPD_CASE(a_reset_answer_ends_the_connection_without_a_byte),
 		HTTPD_CASE(a_connection_serves_request_after_request),
 		HTTPD_CASE(pipelined_requests_are_answered_in_order),
 		HTTPD_CASE(an_idle_connection_is_closed),

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "common/base/banned.h"
 
@@ -250,6 +251,17 @@ void httpd_reply_abort(struct httpd_request *req)
 	httpd_reply_close(req);
 	req->write_failed = true;
 	req->reply = REPLY_DONE;
+}
+
+void httpd_reply_reset(struct httpd_request *req)
+{
+	/* To disconnect a TCP socket resets its connection; the descriptor stays, for CivetWeb to close. */
+	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+	int fd = watch_find_connection(req->info->remote_addr, req->info->remote_port, req->h->port);
+
+	if (fd >= 0)
+		(void)connect(fd, &nowhere, sizeof(nowhere));
+	httpd_reply_abort(req);
 }
 
 bool httpd_replied(const struct httpd_request *req)

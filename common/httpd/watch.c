@@ -93,6 +93,31 @@ int watch_find_listener(int port)
 	return s.fd;
 }
 
+struct connection_search {
+	const char *peer;
+	int peer_port, own_port, fd;
+};
+
+static bool visit_connection(int fd, void *arg)
+{
+	struct connection_search *s = arg;
+	char host[64];
+
+	if (peer_of(fd, host, sizeof(host)) != s->peer_port || own_port_of(fd) != s->own_port ||
+		strcmp(host, s->peer) != 0)
+		return false;
+	s->fd = fd;
+	return true;
+}
+
+int watch_find_connection(const char *peer, int peer_port, int own_port)
+{
+	struct connection_search s = {peer, peer_port, own_port, -1};
+
+	each_fd(visit_connection, &s);
+	return s.fd;
+}
+
 /* A matching socket is that of a live entry: its reader cannot close it before watch_remove() gets the lock.
  */
 static bool visit_overdue(int fd, void *arg)

@@ -25,5 +25,7 @@ void watch_remove(struct watch *w, struct watch_entry *e);
 
 /* The descriptor of a listening socket on this port; -1: none. */
 int watch_find_listener(int port);
+/* The descriptor of the connection between these two ends; -1: none. */
+int watch_find_connection(const char *peer, int peer_port, int own_port);
 
 #endif

@@ -33,7 +33,8 @@ struct json_limits {
 
 /* Strict JSON (RFC 8259), valid UTF-8, one value, no trailing bytes, no NUL in strings, no key twice in one
  * object. An escaped half of a surrogate pair (a text cut within an emoji) becomes U+FFFD. A number that no
- * 64-bit integer holds is a JSON_DOUBLE. ERR_REJECT says what and where, and quotes nothing of the input. */
+ * 64-bit integer holds is a JSON_DOUBLE. ERR_REJECT says what and where, and quotes nothing of the input;
+ * err.code is the byte's number, from 0 (and 0 if the bytes are too many or not UTF-8). */
 int json_parse(
 	const void *bytes, size_t len, const struct json_limits *limits, struct json **out, struct err *err);
 void json_free(struct json **j);

@@ -30,7 +30,9 @@ static int read_value(struct reader *r, struct json_object **out);
 
 static int bad(struct reader *r, const char *what)
 {
-	return err_set(r->err, ERR_REJECT, 0, "%s at byte %zu", what, (size_t)(r->p - r->start));
+	size_t byte = (size_t)(r->p - r->start);
+
+	return err_set(r->err, ERR_REJECT, (int)byte, "%s at byte %zu", what, byte);
 }
 
 static void skip_space(struct reader *r)

@@ -130,9 +130,21 @@ static rd_kafka_resp_err_t commit_within(
 	return code ? code : result;
 }
 
-/* The partitions of `list` without a committed offset; NULL: none. */
+/* Where a group without a committed offset starts on this topic. */
+static int64_t start_on(const struct consumer *c, const char *topic)
+{
+	int i = 0;
+
+	while (i < c->topics->cnt && strcmp(c->topics->elems[i].topic, topic) != 0)
+		i++;
+	return c->o.from_beginning || (size_t)i + c->o.n_from_beginning >= (size_t)c->topics->cnt
+		       ? RD_KAFKA_OFFSET_BEGINNING
+		       : RD_KAFKA_OFFSET_END;
+}
+
+/* The partitions of `list` without a committed offset, with where to start; NULL: none. */
 static rd_kafka_topic_partition_list_t *without_offset(
-	const rd_kafka_topic_partition_list_t *list, int64_t as)
+	const struct consumer *c, const rd_kafka_topic_partition_list_t *list)
 {
 	rd_kafka_topic_partition_list_t *fresh = NULL;
 	int i;
@@ -143,7 +155,7 @@ static rd_kafka_topic_partition_list_t *without_offset(
 		if (!fresh)
 			fresh = rd_kafka_topic_partition_list_new(list->cnt);
 		rd_kafka_topic_partition_list_add(fresh, list->elems[i].topic, list->elems[i].partition)
-			->offset = as;
+			->offset = start_on(c, list->elems[i].topic);
 	}
 	return fresh;
 }
@@ -160,7 +172,6 @@ static void copy_offsets(rd_kafka_topic_partition_list_t *to, const rd_kafka_top
 /* Give every partition of `list` its offset: the committed one, or the group's start, then committed. */
 static rd_kafka_resp_err_t resolve(struct consumer *c, rd_kafka_topic_partition_list_t *list)
 {
-	int64_t where = c->o.from_beginning ? RD_KAFKA_OFFSET_BEGINNING : RD_KAFKA_OFFSET_END;
 	rd_kafka_topic_partition_list_t *fresh;
 	rd_kafka_resp_err_t code;
 
@@ -169,7 +180,7 @@ static rd_kafka_resp_err_t resolve(struct consumer *c, rd_kafka_topic_partition_
 		code = first_error(list);
 	if (code)
 		return code;
-	fresh = without_offset(list, where);
+	fresh = without_offset(c, list);
 	if (!fresh)
 		return RD_KAFKA_RESP_ERR_NO_ERROR;
 	/* One request for all: the look-up by time also knows beginning and end. */

@@ -16,6 +16,7 @@ struct consumer_options {
 	const char *const *topics; /* whole names */
 	size_t n_topics;
 	bool from_beginning;        /* a new group's start; otherwise the end, committed on assignment */
+	size_t n_from_beginning;    /* the last so many of `topics` have no other start */
 	int64_t session_timeout_ms; /* 0: 6000 */
 	/* Rebalance, on the polling thread; the partitions are gone for others once revoked returns.
 	 * consumer_free() tells of revocations too, while it waits. May be NULL. */

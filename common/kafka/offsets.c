@@ -11,6 +11,7 @@
 
 struct entry {
 	int64_t offset;
+	uint32_t bytes;
 	bool settled;
 };
 
@@ -20,7 +21,7 @@ struct partition {
 	uint64_t generation;
 	struct entry *entries; /* rising offsets; the head is the oldest not yet stored */
 	size_t head, n, size;
-	size_t pending;
+	size_t pending, bytes;
 	size_t running;
 };
 
@@ -87,7 +88,7 @@ void offsets_open(struct offsets *o, int32_t number)
 	}
 	p->open = true;
 	p->generation = ++o->generations;
-	p->head = p->n = p->pending = p->running = 0;
+	p->head = p->n = p->pending = p->bytes = p->running = 0;
 	pthread_mutex_unlock(&o->lock);
 }
 
@@ -105,7 +106,7 @@ void offsets_close(struct offsets *o, int32_t number, int64_t wait_ms)
 	pthread_mutex_unlock(&o->lock);
 }
 
-static void append(struct partition *p, int64_t offset)
+static void append(struct partition *p, int64_t offset, uint32_t bytes)
 {
 	if (p->head > 0 && p->head + p->n == p->size) {
 		memmove(p->entries, p->entries + p->head, p->n * sizeof(*p->entries));
@@ -115,11 +116,12 @@ static void append(struct partition *p, int64_t offset)
 		p->size = p->size ? p->size * 2 : 64;
 		p->entries = xrealloc(p->entries, p->size * sizeof(*p->entries));
 	}
-	p->entries[p->head + p->n++] = (struct entry){.offset = offset, .settled = false};
+	p->entries[p->head + p->n++] = (struct entry){.offset = offset, .bytes = bytes, .settled = false};
 	p->pending++;
+	p->bytes += bytes;
 }
 
-bool offsets_add(struct offsets *o, int32_t number, int64_t offset, struct offset_ticket *out)
+bool offsets_add(struct offsets *o, int32_t number, int64_t offset, size_t bytes, struct offset_ticket *out)
 {
 	struct partition *p;
 	bool open;
@@ -128,7 +130,7 @@ bool offsets_add(struct offsets *o, int32_t number, int64_t offset, struct offse
 	p = find(o, number);
 	open = p && p->open;
 	if (open) {
-		append(p, offset);
+		append(p, offset, bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX);
 		*out = (struct offset_ticket){number, offset, p->generation};
 	}
 	pthread_mutex_unlock(&o->lock);
@@ -187,6 +189,7 @@ void offsets_end(struct offsets *o, const struct offset_ticket *t, bool settled)
 		if (e && settled && !e->settled) {
 			e->settled = true;
 			p->pending--;
+			p->bytes -= e->bytes;
 		}
 		if (--p->running == 0)
 			pthread_cond_broadcast(&o->idle);
@@ -211,14 +214,15 @@ bool offsets_advanced(struct offsets *o, int32_t number, int64_t *offset_out)
 	return advanced;
 }
 
-size_t offsets_pending(struct offsets *o, int32_t number)
+struct offsets_load offsets_load(struct offsets *o, int32_t number)
 {
+	struct offsets_load load = {0, 0, 0};
 	struct partition *p;
-	size_t n;
 
 	pthread_mutex_lock(&o->lock);
 	p = find(o, number);
-	n = p ? p->pending : 0;
+	if (p)
+		load = (struct offsets_load){p->pending, p->bytes, p->n};
 	pthread_mutex_unlock(&o->lock);
-	return n;
+	return load;
 }

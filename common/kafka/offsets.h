@@ -25,8 +25,10 @@ struct offset_ticket {
 	uint64_t generation;
 };
 
-/* A record was read; offsets of one partition rise. False: the partition is not open. */
-bool offsets_add(struct offsets *o, int32_t partition, int64_t offset, struct offset_ticket *out);
+/* A record was read, of which so many bytes are held; offsets of one partition rise. False: the partition is
+ * not open. */
+bool offsets_add(
+	struct offsets *o, int32_t partition, int64_t offset, size_t bytes, struct offset_ticket *out);
 /* Work on it begins. False: its partition was closed meanwhile; it is another process's now. */
 bool offsets_begin(struct offsets *o, const struct offset_ticket *t);
 /* May this work, between its steps, go on? */
@@ -36,6 +38,12 @@ void offsets_end(struct offsets *o, const struct offset_ticket *t, bool settled)
 
 /* The last record of the settled run, if it has grown since the last call. */
 bool offsets_advanced(struct offsets *o, int32_t partition, int64_t *offset_out);
-size_t offsets_pending(struct offsets *o, int32_t partition); /* read, not settled */
+
+struct offsets_load {
+	size_t pending; /* records read and not settled ... */
+	size_t bytes;   /* ... and what they hold */
+	size_t span; /* records read from the oldest of them on, settled or not: what a crash brings again */
+};
+struct offsets_load offsets_load(struct offsets *o, int32_t partition);
 
 #endif

@@ -9,7 +9,7 @@ static struct offset_ticket add(struct offsets *o, int32_t partition, int64_t of
 {
 	struct offset_ticket t;
 
-	assert_true(offsets_add(o, partition, offset, &t));
+	assert_true(offsets_add(o, partition, offset, 10, &t));
 	assert_true(offsets_begin(o, &t));
 	return t;
 }
@@ -28,14 +28,18 @@ static void only_the_contiguous_run_is_stored(void **state)
 	offsets_end(o, &t[1], true);
 	offsets_end(o, &t[2], true);
 	assert_false(offsets_advanced(o, 3, &offset));
-	assert_int_equal(offsets_pending(o, 3), 2);
+	assert_int_equal(offsets_load(o, 3).pending, 2);
+	assert_int_equal(offsets_load(o, 3).bytes, 20);
+	assert_int_equal(offsets_load(o, 3).span, 4);
 	offsets_end(o, &t[0], true);
 	assert_true(offsets_advanced(o, 3, &offset));
 	assert_int_equal(offset, 14);
 	assert_false(offsets_advanced(o, 3, &offset));
 	offsets_end(o, &t[3], false);
 	assert_false(offsets_advanced(o, 3, &offset));
-	assert_int_equal(offsets_pending(o, 3), 1);
+	assert_int_equal(offsets_load(o, 3).pending, 1);
+	assert_int_equal(offsets_load(o, 3).bytes, 10);
+	assert_int_equal(offsets_load(o, 3).span, 1);
 	offsets_free(&o);
 }
 
@@ -59,7 +63,8 @@ static void thousands_of_records_end_in_any_order(void **state)
 		offsets_end(o, &t[i], true);
 	assert_true(offsets_advanced(o, 0, &offset));
 	assert_int_equal(offset, N - 1);
-	assert_int_equal(offsets_pending(o, 0), 0);
+	assert_int_equal(offsets_load(o, 0).pending, 0);
+	assert_int_equal(offsets_load(o, 0).bytes, 0);
 	offsets_free(&o);
 }
 
@@ -72,7 +77,7 @@ static void a_closed_partition_begins_nothing_and_keeps_what_ended(void **state)
 	(void)state;
 	offsets_open(o, 1);
 	running = add(o, 1, 5);
-	assert_true(offsets_add(o, 1, 6, &waiting));
+	assert_true(offsets_add(o, 1, 6, 10, &waiting));
 	before = clock_mono_ms();
 	offsets_close(o, 1, 30);
 	assert_true(clock_mono_ms() - before >= 25);
@@ -81,7 +86,7 @@ static void a_closed_partition_begins_nothing_and_keeps_what_ended(void **state)
 	offsets_end(o, &running, true);
 	assert_true(offsets_advanced(o, 1, &offset));
 	assert_int_equal(offset, 5);
-	assert_false(offsets_add(o, 1, 7, &waiting));
+	assert_false(offsets_add(o, 1, 7, 10, &waiting));
 	offsets_free(&o);
 }
 

@@ -4,7 +4,6 @@
 #include "common/kafka/worker.h"
 
 #include "common/base/alloc.h"
-#include "common/base/arena.h"
 #include "common/base/clock.h"
 #include "common/base/lanes.h"
 #include "common/base/log.h"
@@ -15,21 +14,26 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "common/base/banned.h"
 
 #define POLL_MS         50
+#define LOOK_EVERY_MS   10
 #define LAG_EVERY_MS    2000
 #define WAIT_STEP_MS    20
 #define REBUILD_MS      1000
 #define REVOKE_WAIT_MS  3000 /* below the session time-out: others wait for us */
 #define CLOSE_MS        2000
 #define PENDING_DEFAULT 1000
+#define BYTES_DEFAULT   (64 * 1024 * 1024)
+#define SPAN_DEFAULT    100000
 #define TOPIC_SHIFT     24 /* a partition's number for the offsets: place of its topic, then its own */
 
 struct partition {
 	int32_t id;
 	bool paused;
+	struct worker_job *held; /* read, and not due yet; in their order */
 };
 
 struct worker {
@@ -45,7 +49,7 @@ struct worker {
 	struct consumer *consumer;
 	struct partition *partitions;
 	size_t n_partitions;
-	int64_t lag_at_ms;
+	int64_t look_at_ms, lag_at_ms;
 	int64_t revoking_since_ms; /* 0: not revoking */
 
 	atomic_llong lag;
@@ -59,9 +63,11 @@ struct worker {
 
 struct worker_job {
 	struct worker *worker;
-	struct arena arena; /* holds all of the record */
 	struct kafka_record record;
 	struct offset_ticket ticket;
+	int64_t due_ms;                 /* wall clock; 0: now */
+	struct worker_job *prev, *next; /* in a partition's `held` */
+	struct kafka_header headers[];  /* the record's, and behind them all its bytes */
 };
 
 static int32_t id_of(const struct worker *w, const char *topic, int32_t partition)
@@ -86,40 +92,54 @@ static int32_t number_of(int32_t id)
 /* --- jobs ------------------------------------------------------------------------------------------------
  */
 
-static void *copy_bytes(struct arena *a, const void *p, size_t len)
+static size_t job_size(const struct kafka_record *r)
 {
-	return p ? memcpy(arena_alloc(a, len + 1), p, len) : NULL;
+	size_t size = sizeof(struct worker_job) + r->n_headers * sizeof(struct kafka_header);
+
+	size += r->key_len + r->value_len + 2;
+	for (size_t i = 0; i < r->n_headers; i++)
+		size += strlen(r->headers[i].name) + r->headers[i].value_len + 2;
+	return size;
+}
+
+/* At `*to`, which moves on, with a NUL behind. */
+static void *copy_bytes(char **to, const void *p, size_t len)
+{
+	char *copy = *to;
+
+	if (!p)
+		return NULL;
+	memcpy(copy, p, len);
+	*to += len + 1;
+	return copy;
 }
 
 static struct worker_job *job_new(
 	struct worker *w, const struct kafka_record *r, const struct offset_ticket *ticket)
 {
-	struct worker_job *j = xcalloc(1, sizeof(*j));
-	struct kafka_header *headers;
+	struct worker_job *j = xcalloc(1, job_size(r));
+	char *bytes = (char *)&j->headers[r->n_headers];
 
 	j->worker = w;
 	j->ticket = *ticket;
 	j->record = *r;
 	j->record.topic = topic_of(w, ticket->partition);
-	j->record.key = copy_bytes(&j->arena, r->key, r->key_len);
-	j->record.value = copy_bytes(&j->arena, r->value, r->value_len);
-	headers = arena_alloc(&j->arena, (r->n_headers + 1) * sizeof(*headers));
+	j->record.key = copy_bytes(&bytes, r->key, r->key_len);
+	j->record.value = copy_bytes(&bytes, r->value, r->value_len);
 	for (size_t i = 0; i < r->n_headers; i++) {
-		headers[i].name = arena_strdup(&j->arena, r->headers[i].name);
-		headers[i].value = copy_bytes(&j->arena, r->headers[i].value, r->headers[i].value_len);
-		headers[i].value_len = r->headers[i].value_len;
+		j->headers[i].name = copy_bytes(&bytes, r->headers[i].name, strlen(r->headers[i].name));
+		j->headers[i].value = copy_bytes(&bytes, r->headers[i].value, r->headers[i].value_len);
+		j->headers[i].value_len = r->headers[i].value_len;
 	}
-	j->record.headers = headers;
+	j->record.headers = j->headers;
 	return j;
 }
 
 static void job_free(void *arg, void *job)
 {
 	struct worker *w = arg;
-	struct worker_job *j = job;
 
-	arena_release(&j->arena);
-	free(j);
+	free(job);
 	atomic_fetch_sub(&w->taken, 1);
 }
 
@@ -169,61 +189,116 @@ static void assigned(void *arg, const char *topic, int32_t partition)
 	w->revoking_since_ms = 0;
 	offsets_open(w->offsets, id);
 	w->partitions = xrealloc(w->partitions, (w->n_partitions + 1) * sizeof(*w->partitions));
-	w->partitions[w->n_partitions++] = (struct partition){id, false};
+	w->partitions[w->n_partitions++] = (struct partition){.id = id};
+}
+
+static void drop_held(struct worker *w, struct partition *p)
+{
+	struct worker_job *j, *next;
+
+	DL_FOREACH_SAFE (p->held, j, next) {
+		DL_DELETE(p->held, j);
+		job_free(w, j);
+	}
+}
+
+static struct partition *partition_of(struct worker *w, int32_t id)
+{
+	size_t i = 0;
+
+	while (i < w->n_partitions && w->partitions[i].id != id)
+		i++;
+	return i < w->n_partitions ? &w->partitions[i] : NULL;
 }
 
 static void revoked(void *arg, const char *topic, int32_t partition)
 {
 	struct worker *w = arg;
 	int32_t id = id_of(w, topic, partition);
+	struct partition *p = partition_of(w, id);
 	int64_t now = clock_mono_ms();
-	size_t i = 0;
 
 	if (w->revoking_since_ms == 0)
 		w->revoking_since_ms = now; /* one wait for all partitions of a rebalance */
 	offsets_close(w->offsets, id, w->revoking_since_ms + REVOKE_WAIT_MS - now);
 	store_advanced(w, id);
-	while (i < w->n_partitions && w->partitions[i].id != id)
-		i++;
-	if (i < w->n_partitions)
-		w->partitions[i] = w->partitions[--w->n_partitions];
+	if (p) {
+		drop_held(w, p);
+		*p = w->partitions[--w->n_partitions];
+	}
 }
 
-/* Stops fetching a partition whose handling does not keep up, and goes on with it later. */
+static bool within(const struct offsets_load *l, size_t pending, size_t bytes, size_t span)
+{
+	return l->pending < pending && l->bytes < bytes && l->span < span;
+}
+
+/* Stops fetching a partition whose handling does not keep up or whose next record is not due, and goes on
+ * with it once half of it is settled. */
 static void pace(struct worker *w, struct partition *p)
 {
-	size_t most = (size_t)w->options.most_pending;
-	size_t pending = offsets_pending(w->offsets, p->id);
+	const struct worker_options *o = &w->options;
+	struct offsets_load l = offsets_load(w->offsets, p->id);
 
-	if (!p->paused && pending >= most)
+	if (!p->paused && (p->held || !within(&l, o->most_pending, o->most_bytes, o->most_span)))
 		p->paused = consumer_pause(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) == 0;
-	else if (p->paused && pending <= most / 2)
+	else if (p->paused && !p->held &&
+		 within(&l, o->most_pending / 2 + 1, o->most_bytes / 2 + 1, o->most_span / 2 + 1))
 		p->paused = consumer_resume(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) != 0;
 }
 
-static void take(struct worker *w, const struct kafka_record *r)
+static void begin(struct worker *w, struct worker_job *j)
 {
+	const struct kafka_record *r = &j->record;
 	const char *lane = r->key;
 	size_t lane_len = r->key_len, n_shares = 0;
 	struct lanes_share shares[LANES_SHARES_MAX];
-	struct offset_ticket ticket;
 
-	if (!offsets_add(w->offsets, id_of(w, r->topic, r->partition), r->offset, &ticket))
-		return; /* taken away meanwhile */
 	if (w->options.lane)
 		lane_len = w->options.lane(w->options.arg, r, &lane);
 	if (w->options.shares)
 		n_shares = w->options.shares(w->options.arg, r, shares);
+	lanes_add_shared(w->lanes, lane, lane_len, shares, n_shares, j);
+}
+
+static void begin_due(struct worker *w, struct partition *p)
+{
+	struct worker_job *j;
+
+	while ((j = p->held) != NULL && j->due_ms <= clock_wall_ms()) {
+		DL_DELETE(p->held, j);
+		begin(w, j);
+	}
+}
+
+static void take(struct worker *w, const struct kafka_record *r)
+{
+	struct partition *p = partition_of(w, id_of(w, r->topic, r->partition));
+	struct offset_ticket ticket;
+	struct worker_job *j;
+
+	if (!p || !offsets_add(w->offsets, p->id, r->offset, job_size(r), &ticket))
+		return; /* taken away meanwhile */
 	atomic_fetch_add(&w->taken, 1);
-	lanes_add_shared(w->lanes, lane, lane_len, shares, n_shares, job_new(w, r, &ticket));
+	j = job_new(w, r, &ticket);
+	if (w->options.due_ms)
+		j->due_ms = w->options.due_ms(w->options.arg, r);
+	if (p->held || j->due_ms > clock_wall_ms()) {
+		DL_APPEND(p->held, j);
+		pace(w, p);
+	} else {
+		begin(w, j);
+	}
 }
 
 static void look_after(struct worker *w)
 {
 	int64_t now = clock_mono_ms();
 
+	w->look_at_ms = now + LOOK_EVERY_MS;
 	for (size_t i = 0; i < w->n_partitions; i++) {
 		store_advanced(w, w->partitions[i].id);
+		begin_due(w, &w->partitions[i]);
 		pace(w, &w->partitions[i]);
 	}
 	atomic_store(&w->ready, consumer_ready(w->consumer));
@@ -241,6 +316,7 @@ static int join_group(struct worker *w, struct err *err)
 		.topics = w->options.topics,
 		.n_topics = w->options.n_topics,
 		.from_beginning = w->options.from_beginning,
+		.n_from_beginning = w->options.n_from_beginning,
 		.assigned = assigned,
 		.revoked = revoked,
 		.arg = w,
@@ -255,8 +331,10 @@ static void join_again(struct worker *w)
 	struct err err;
 
 	atomic_store(&w->ready, false);
-	for (size_t i = 0; i < w->n_partitions; i++)
+	for (size_t i = 0; i < w->n_partitions; i++) {
 		offsets_close(w->offsets, w->partitions[i].id, 0);
+		drop_held(w, &w->partitions[i]);
+	}
 	w->n_partitions = 0;
 	consumer_free(&w->consumer, CLOSE_MS);
 	while (!atomic_load(&w->stopping) && join_group(w, &err) < 0) {
@@ -290,10 +368,12 @@ static void *poller(void *arg)
 
 	while (!atomic_load(&w->stopping) && w->consumer) {
 		poll_once(w, &told);
-		if (w->consumer)
+		if (w->consumer && clock_mono_ms() >= w->look_at_ms)
 			look_after(w);
 	}
 	atomic_store(&w->ready, false);
+	for (size_t i = 0; i < w->n_partitions; i++)
+		drop_held(w, &w->partitions[i]); /* nothing that was read stands behind it */
 	/* A record that is dropped here would leave a gap, and all behind it would be handled twice. */
 	while (atomic_load(&w->taken) > 0 && !atomic_load(&w->hurry))
 		clock_sleep_ms(WAIT_STEP_MS / 2);
@@ -314,6 +394,10 @@ static void copy_options(struct worker *w, const struct worker_options *o)
 	w->options = *o;
 	if (w->options.most_pending == 0)
 		w->options.most_pending = PENDING_DEFAULT;
+	if (w->options.most_bytes == 0)
+		w->options.most_bytes = BYTES_DEFAULT;
+	if (w->options.most_span == 0)
+		w->options.most_span = SPAN_DEFAULT;
 	w->client_id = xstrdup(o->client_id);
 	w->group = xstrdup(o->group);
 	w->topics = xcalloc(o->n_topics, sizeof(*w->topics));

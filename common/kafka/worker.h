@@ -21,16 +21,23 @@ struct worker_options {
 	const char *group;         /* whole Kafka group id, with the prefix */
 	const char *const *topics; /* whole names */
 	size_t n_topics;
-	bool from_beginning; /* a new group's start; otherwise the end */
+	bool from_beginning;     /* a new group's start; otherwise the end */
+	size_t n_from_beginning; /* the last so many of `topics` have no other start: the group's own */
 	int threads;
-	int most_pending; /* records of one partition read and not settled; the partition is paused beyond it;
-			     0: 1000 */
+	/* How much of one partition may be read and not settled; beyond any of these it is paused. */
+	size_t most_pending; /* records; 0: 1000 */
+	size_t most_bytes;   /* what they hold; 0: 64 MiB */
+	size_t most_span;    /* records from the oldest of them on, settled ones too, for a crash brings them
+				again; 0: 100,000 */
 	/* The part of the record that orders it, borrowed from the record; length 0: in no order. NULL: the
 	 * whole key. */
 	size_t (*lane)(void *arg, const struct kafka_record *r, const char **lane_out);
 	/* Whose threads the record uses: fills `out` and tells how many, so that one account cannot take all
 	 * of them; borrowed from the record. NULL: nobody's. */
 	size_t (*shares)(void *arg, const struct kafka_record *r, struct lanes_share out[LANES_SHARES_MAX]);
+	/* The wall-clock time before which the record may not be handled; its partition is paused until then,
+	 * so that what stands behind it waits too. 0: now. NULL: always now. */
+	int64_t (*due_ms)(void *arg, const struct kafka_record *r);
 	/* On one of the threads; the record is a copy that lives until it returns. True: settled, its effect
 	 * is durable. False: it is not, because worker_may_go_on() said so: another process gets it. */
 	bool (*handle)(void *arg, const struct kafka_record *r, struct worker_job *job);

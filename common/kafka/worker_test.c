@@ -11,10 +11,11 @@
 
 #include "common/base/banned.h"
 
-#define KEYS    8
-#define EACH    25
-#define GROUP   "wx.workers"
-#define WAIT_MS 20000
+#define KEYS     8
+#define EACH     25
+#define GROUP    "wx.workers"
+#define WAIT_MS  20000
+#define DELAY_MS 3000
 
 /* What the handlers saw, and how they behave. */
 struct seen {
@@ -28,6 +29,7 @@ struct seen {
 	bool side_by_side; /* two of one key at once */
 	atomic_bool hold;  /* handlers wait until they may not go on */
 	atomic_int given_up;
+	atomic_bool early; /* handled before it was due */
 };
 
 static bool handle(void *arg, const struct kafka_record *r, struct worker_job *job)
@@ -55,6 +57,22 @@ static bool handle(void *arg, const struct kafka_record *r, struct worker_job *j
 	s->n++;
 	pthread_mutex_unlock(&s->lock);
 	return true;
+}
+
+/* Records of the key 'a' have to wait. */
+static int64_t due_ms(void *arg, const struct kafka_record *r)
+{
+	(void)arg;
+	return ((const char *)r->key)[0] == 'a' ? r->timestamp_ms + DELAY_MS : 0;
+}
+
+static bool handle_due(void *arg, const struct kafka_record *r, struct worker_job *job)
+{
+	struct seen *s = arg;
+
+	if (clock_wall_ms() < due_ms(NULL, r))
+		atomic_store(&s->early, true);
+	return handle(arg, r, job);
 }
 
 static int count(struct seen *s)
@@ -85,7 +103,7 @@ static void wait_ready(struct worker *w)
 	clock_sleep_ms(500); /* what was left would come now */
 }
 
-static struct worker *start(const struct kit *kit, struct seen *s)
+static struct worker *start_member(const struct kit *kit, struct seen *s, bool with_delay)
 {
 	static const char *const topics[] = {KIT_TOPIC};
 	const struct worker_options options = {
@@ -93,10 +111,11 @@ static struct worker *start(const struct kit *kit, struct seen *s)
 		.group = GROUP,
 		.topics = topics,
 		.n_topics = 1,
-		.from_beginning = true,
+		.n_from_beginning = 1,
 		.threads = 4,
 		.most_pending = 10,
-		.handle = handle,
+		.due_ms = with_delay ? due_ms : NULL,
+		.handle = with_delay ? handle_due : handle,
 		.arg = s,
 	};
 	struct worker *w;
@@ -104,6 +123,11 @@ static struct worker *start(const struct kit *kit, struct seen *s)
 
 	assert_int_equal(worker_new(&w, &kit->conf, &options, &err), 0);
 	return w;
+}
+
+static struct worker *start(const struct kit *kit, struct seen *s)
+{
+	return start_member(kit, s, false);
 }
 
 static void publish_all(const struct kit *kit)
@@ -188,12 +212,39 @@ static void a_member_that_settled_everything_leaves_nothing_to_the_next(void **s
 	assert_int_equal(next.n, 0);
 }
 
+static void a_record_waits_for_its_time_and_those_of_its_partition_behind_it(void **state)
+{
+	struct seen s = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	struct kit *kit = *state;
+	struct worker *w;
+	int64_t began;
+
+	w = start_member(kit, &s, true);
+	wait_ready(w);
+	publish_all(kit);
+	wait_count(&s, 1);
+	began = clock_mono_ms();
+	worker_stop(w, began + 20000); /* does not wait for what waits itself */
+	assert_true(clock_mono_ms() - began < 10000);
+	worker_free(&w);
+	assert_true(s.n_new < KEYS * EACH);
+
+	w = start_member(kit, &s, true); /* none is lost */
+	wait_count(&s, KEYS * EACH);
+	worker_stop(w, clock_mono_ms() + 5000);
+	worker_free(&w);
+	assert_int_equal(s.n_new, KEYS * EACH);
+	assert_false(s.out_of_order);
+	assert_false(atomic_load(&s.early));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_CASE(records_of_one_key_are_handled_in_order_and_all_are_settled),
 		KIT_CASE(what_was_not_settled_comes_again_to_the_next_member),
 		KIT_CASE(a_member_that_settled_everything_leaves_nothing_to_the_next),
+		KIT_CASE(a_record_waits_for_its_time_and_those_of_its_partition_behind_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

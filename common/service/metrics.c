@@ -140,13 +140,32 @@ double metric_get(const struct metric *m, const char *label_value)
 	return value;
 }
 
-static void write_label_value(struct buf *out, const char *value)
+static void write_label(struct buf *out, const char *name, size_t name_len, const char *value, size_t len)
 {
-	for (; *value; value++) {
+	buf_add(out, name, name_len);
+	buf_add_str(out, "=\"");
+	for (; len > 0; value++, len--) {
 		if (*value == '\\' || *value == '"')
 			buf_add_char(out, '\\');
 		buf_add_char(out, (unsigned char)*value < ' ' ? '_' : *value);
 	}
+	buf_add_char(out, '"');
+}
+
+/* `name="value"`, or one such pair for each of two. */
+static void write_own_labels(struct buf *out, const char *label, const char *value)
+{
+	const char *second = strchr(label, ','), *second_value = second ? strchr(value, ',') : NULL;
+	size_t len = second_value ? (size_t)(second_value - value) : strlen(value);
+
+	write_label(out, label, second ? (size_t)(second - label) : strlen(label), value, len);
+	if (!second)
+		return;
+	buf_add_char(out, ',');
+	if (second_value)
+		write_label(out, second + 1, strlen(second + 1), second_value + 1, strlen(second_value + 1));
+	else /* "other" */
+		write_label(out, second + 1, strlen(second + 1), value, len);
 }
 
 /* `{label="value",le="0.1"} ` with either part left out where there is none. */
@@ -155,11 +174,8 @@ static void write_labels(
 {
 	if (m->label || le)
 		buf_add_char(out, '{');
-	if (m->label) {
-		buf_addf(out, "%s=\"", m->label);
-		write_label_value(out, s->label);
-		buf_add_char(out, '"');
-	}
+	if (m->label)
+		write_own_labels(out, m->label, s->label);
 	if (le)
 		buf_addf(out, "%sle=\"%s\"", m->label ? "," : "", le);
 	if (m->label || le)

@@ -20,7 +20,8 @@ enum metric_type { METRIC_TYPE_COUNTER, METRIC_TYPE_GAUGE, METRIC_TYPE_HISTOGRAM
 
 struct metric {
 	const char *name;
-	const char *label; /* name of its one label; NULL: none */
+	const char *label; /* name of its one label; two joined by a comma, "api,class", take values joined by
+			      one, "menu,ok"; NULL: none */
 	const char *help;
 	enum metric_type type;
 	struct metric_series *series; /* owned by metrics.c */

@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PUSHES, WAITING, ANSWER, N_METRICS };
+enum { PUSHES, WAITING, ANSWER, CALLS, N_METRICS };
 static struct metric metrics[N_METRICS] = {
 	[PUSHES] = METRIC_COUNTER("t_pushes_total", "result", "Pushes."),
 	[WAITING] = METRIC_GAUGE("t_waiting", NULL, "Waiting now."),
 	[ANSWER] = METRIC_HISTOGRAM("t_answer_seconds", NULL, "Time to answer."),
+	[CALLS] = METRIC_COUNTER("t_calls_total", "api,class", "Calls."),
 };
 
 static int setup(void **state)
@@ -39,6 +40,22 @@ static void metrics_write_gives_prometheus_text(void **state)
 	assert_non_null(strstr(out.data, "t_pushes_total{result=\"success\"} 2\n"));
 	assert_non_null(strstr(out.data, "t_pushes_total{result=\"re\\\"fused\"} 1\n"));
 	assert_non_null(strstr(out.data, "t_waiting 7\n"));
+	buf_release(&out);
+}
+
+static void two_labels_take_values_joined_by_a_comma(void **state)
+{
+	struct buf out = BUF_INIT(16384);
+
+	(void)state;
+	metric_add(&metrics[CALLS], "menu,ok", 2);
+	metric_add(&metrics[CALLS], "menu,bu\"sy", 1);
+	metric_add(&metrics[CALLS], "other", 3);
+	metrics_write(&out);
+	assert_non_null(strstr(out.data, "t_calls_total{api=\"menu\",class=\"ok\"} 2\n"));
+	assert_non_null(strstr(out.data, "t_calls_total{api=\"menu\",class=\"bu\\\"sy\"} 1\n"));
+	assert_non_null(strstr(out.data, "t_calls_total{api=\"other\",class=\"other\"} 3\n"));
+	assert_true(metric_get(&metrics[CALLS], "menu,ok") == 2);
 	buf_release(&out);
 }
 
@@ -77,6 +94,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(metrics_write_gives_prometheus_text, setup, teardown),
+		cmocka_unit_test_setup_teardown(two_labels_take_values_joined_by_a_comma, setup, teardown),
 		cmocka_unit_test_setup_teardown(histogram_buckets_are_cumulative, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			label_values_past_the_most_are_counted_as_other, setup, teardown),

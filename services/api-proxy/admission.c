@@ -15,22 +15,22 @@
 #define NAME_SIZE (sizeof("caller///") + sizeof(((struct caller *)0)->component_appid) + CALLER_ID_MAX + 65)
 
 struct admission {
-	struct gate *accounts, *callers;
+	struct gate *accounts, *callers, *persons;
 	struct rate *rate;
 	struct day_limit *day;
-	size_t account_most, caller_most;
+	struct admission_most most;
 };
 
-struct admission *admission_new(struct pg_pool *pool, size_t account_most, size_t caller_most)
+struct admission *admission_new(struct pg_pool *pool, const struct admission_most *most)
 {
 	struct admission *a = xcalloc(1, sizeof(*a));
 
 	a->accounts = gate_new();
 	a->callers = gate_new();
+	a->persons = gate_new();
 	a->rate = rate_new();
 	a->day = day_limit_new(pool);
-	a->account_most = account_most;
-	a->caller_most = caller_most;
+	a->most = *most;
 	return a;
 }
 
@@ -43,6 +43,7 @@ void admission_free(struct admission **ap)
 		return;
 	gate_free(&a->accounts);
 	gate_free(&a->callers);
+	gate_free(&a->persons);
 	rate_free(&a->rate);
 	day_limit_free(&a->day);
 	free(a);
@@ -85,9 +86,9 @@ static enum refusal enter_gates(struct admission *a, const struct caller *c, con
 	char caller[NAME_SIZE];
 
 	name_of(c, "", caller);
-	if (!gate_enter(a->accounts, appid, a->account_most))
+	if (!gate_enter(a->accounts, appid, a->most.account))
 		return REFUSAL_IN_FLIGHT;
-	if (gate_enter(a->callers, caller, a->caller_most))
+	if (gate_enter(a->callers, caller, a->most.caller))
 		return REFUSAL_NONE;
 	gate_leave(a->accounts, appid);
 	return REFUSAL_IN_FLIGHT;
@@ -108,7 +109,7 @@ enum refusal admission_enter(
 	enum refusal refusal = enter_gates(a, c, appid);
 	int64_t wait_ms;
 
-	*retry_after_s = 1;
+	*retry_after_s = refusal == REFUSAL_NONE ? 0 : 1;
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	if ((wait_ms = admission_rate(a, c, appid)) > 0) {
@@ -120,4 +121,41 @@ enum refusal admission_enter(
 	if (refusal != REFUSAL_NONE)
 		admission_leave(a, c, appid);
 	return refusal;
+}
+
+/* --- without a key ----------------------------------------------------------------------------------- */
+
+#define ALL_PERSONS "" /* no address is empty, and no caller's name has no slash */
+
+static bool enter_person(struct admission *a, const char *address)
+{
+	if (!gate_enter(a->persons, address, (a->most.person + 1) / 2))
+		return false;
+	if (gate_enter(a->persons, ALL_PERSONS, a->most.person))
+		return true;
+	gate_leave(a->persons, address);
+	return false;
+}
+
+void admission_leave_person(struct admission *a, const char *address)
+{
+	gate_leave(a->persons, ALL_PERSONS);
+	gate_leave(a->persons, address);
+}
+
+enum refusal admission_enter_person(struct admission *a, const char *address, int64_t *retry_after_s)
+{
+	const struct rate_want wants[] = {
+		{address, (a->most.person_per_s + 1) / 2}, {ALL_PERSONS, a->most.person_per_s}};
+	int64_t wait_ms;
+
+	*retry_after_s = 1;
+	if (!enter_person(a, address))
+		return REFUSAL_IN_FLIGHT;
+	wait_ms = rate_take(a->rate, wants, 2);
+	*retry_after_s = (wait_ms + 999) / 1000;
+	if (wait_ms == 0)
+		return REFUSAL_NONE;
+	admission_leave_person(a, address);
+	return REFUSAL_RATE;
 }

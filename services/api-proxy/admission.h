@@ -13,7 +13,13 @@
  * platform. Any thread. */
 struct admission;
 
-struct admission *admission_new(struct pg_pool *pool, size_t account_most, size_t caller_most);
+struct admission_most { /* at once */
+	size_t account, caller;
+	size_t person;        /* calls without a key, by a person's own token; of one address half of them */
+	int64_t person_per_s; /* the same for how many a second */
+};
+
+struct admission *admission_new(struct pg_pool *pool, const struct admission_most *most);
 void admission_free(struct admission **a);
 
 /* REFUSAL_NONE: admission_leave() must follow. REFUSAL_IN_FLIGHT, REFUSAL_RATE, REFUSAL_DAY (*retry_after_s
@@ -21,6 +27,11 @@ void admission_free(struct admission **a);
 enum refusal admission_enter(
 	struct admission *a, const struct caller *caller, const char *appid, int64_t *retry_after_s);
 void admission_leave(struct admission *a, const struct caller *caller, const char *appid);
+
+/* A call that needs no key, from this address: REFUSAL_NONE (admission_leave_person() must follow),
+ * REFUSAL_IN_FLIGHT or REFUSAL_RATE. */
+enum refusal admission_enter_person(struct admission *a, const char *address, int64_t *retry_after_s);
+void admission_leave_person(struct admission *a, const char *address);
 
 /* The topic waits where HTTP is refused. 0: counted; else milliseconds until it may be asked again. */
 int64_t admission_rate(struct admission *a, const struct caller *caller, const char *appid);

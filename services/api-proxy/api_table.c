@@ -5,6 +5,8 @@
  */
 #include "services/api-proxy/api_table.h"
 
+#include "common/base/str.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +84,51 @@ const struct api_row *api_find(const char *method, const char *path)
 	const struct api_row *row = api_find_path(path);
 
 	return row && (!row->method[0] || strcmp(row->method, method) == 0) ? row : NULL;
+}
+
+const char *api_class(const char *path)
+{
+	/* The first that fits. */
+	static const struct {
+		const char *prefix, *name;
+	} classes[] = {
+		{"/cgi-bin/message/custom/", "custom_message"},
+		{"/cgi-bin/message/template/", "template"},
+		{"/cgi-bin/message/subscribe/", "subscription"},
+		{"/cgi-bin/message/", "mass"},
+		{"/cgi-bin/template/", "template"},
+		{"/cgi-bin/menu/", "menu"},
+		{"/cgi-bin/get_current_selfmenu_info", "menu"},
+		{"/cgi-bin/user/", "fans"},
+		{"/cgi-bin/tags/", "fans"},
+		{"/cgi-bin/media/", "media"},
+		{"/cgi-bin/material/", "media"},
+		{"/cgi-bin/draft/", "publishing"},
+		{"/cgi-bin/freepublish/", "publishing"},
+		{"/cgi-bin/comment/", "publishing"},
+		{"/cgi-bin/customservice/", "customer_service"},
+		{"/cgi-bin/qrcode/", "qrcode"},
+		{"/cgi-bin/shorten/", "qrcode"},
+		{"/cgi-bin/component/", "platform"},
+		{"/cgi-bin/wx", "mini_program"},
+		{"/cgi-bin/", "account"},
+		{"/customservice/", "customer_service"},
+		{"/card/", "card"},
+		{"/datacube/", "statistics"},
+		{"/sns/", "person"},
+		{"/wxa/component/", "platform"},
+		{"/wxa/", "mini_program"},
+		{"/wxaapi/", "subscription"},
+	};
+	const struct api_row *row = api_find_path(path);
+	size_t i;
+
+	if (row && row->whose == API_FOR_PLATFORM)
+		return "platform";
+	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		if (str_starts_with(path, classes[i].prefix))
+			return classes[i].name;
+	return "other";
 }
 
 bool api_is(const struct api_row *row, enum api_flag flag)

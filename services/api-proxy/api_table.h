@@ -49,6 +49,10 @@ bool api_is(const struct api_row *row, enum api_flag flag); /* NULL: false */
 /* Is a call of this one harmless to repeat? */
 bool api_repeatable(const char *method, const char *path);
 
+/* What kind of API it is, for metrics: one of API_CLASSES_MAX words at most, whatever the path. */
+#define API_CLASSES_MAX 17
+const char *api_class(const char *path);
+
 /* Tests: all rows. */
 extern const struct api_row api_table[];
 extern const size_t n_api_table;

@@ -51,6 +51,29 @@ static void what_is_not_in_the_table_is_not_repeated_even_as_a_get(void **state)
 	assert_non_null(api_find("POST", "/customservice/kfaccount/del"));
 }
 
+static void each_path_has_one_of_a_few_classes(void **state)
+{
+	const char *names[API_CLASSES_MAX] = {"other"};
+	size_t i, j, n = 1;
+
+	(void)state;
+	for (i = 0; i < n_api_table; i++) {
+		const char *name = api_class(api_table[i].path);
+
+		assert_string_not_equal(name, "other");
+		for (j = 0; j < n && strcmp(names[j], name) != 0; j++)
+			;
+		if (j == n) {
+			assert_true(n < API_CLASSES_MAX);
+			names[n++] = name;
+		}
+	}
+	assert_string_equal(api_class("/cgi-bin/message/custom/send"), "custom_message");
+	assert_string_equal(api_class("/cgi-bin/menu/nobody/knows"), "menu");
+	assert_string_equal(api_class("/wxa/gettemplatelist"), "platform");
+	assert_string_equal(api_class("/merchant/order"), "other");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -58,6 +81,7 @@ int main(void)
 		TESTING_CASE(every_row_is_a_path_that_callers_may_call),
 		TESTING_CASE(what_can_have_an_effect_twice_is_not_repeated),
 		TESTING_CASE(what_is_not_in_the_table_is_not_repeated_even_as_a_get),
+		TESTING_CASE(each_path_has_one_of_a_few_classes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

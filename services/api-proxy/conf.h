@@ -23,6 +23,8 @@ struct api_proxy_conf {
 	int64_t topic_threads;
 	int64_t account_in_flight;
 	int64_t caller_in_flight;
+	int64_t person_in_flight;
+	int64_t person_rate;
 };
 
 extern const struct conf_item api_proxy_items[];

@@ -23,6 +23,8 @@ static const char sql_take[] =
 	"ON CONFLICT (component_appid, caller_id, appid, day) DO UPDATE "
 	"SET given = LEAST($5, $6 - u.used), used = u.used + LEAST($5, $6 - u.used) WHERE u.used < $6 "
 	"RETURNING given";
+static const char sql_sweep[] =
+	"DELETE FROM api_proxy.day_used WHERE day < date '1970-01-01' + ($1::int - 1)";
 
 struct block {
 	char *name;
@@ -163,4 +165,19 @@ int day_limit_take(struct day_limit *d, const char *component_appid, const char 
 	}
 	free(name);
 	return rc;
+}
+
+int64_t day_limit_sweep(struct pg_pool *pool, struct err *err)
+{
+	struct pg_result *res = NULL;
+	struct pg *pg = NULL;
+	int64_t n = -1;
+
+	if (pg_take(pool, POOL_WAIT_MS, &pg, err) < 0)
+		return -1;
+	if (PG_EXEC(pg, sql_sweep, &res, err, pg_int8(day_limit_day(clock_wall_ms()))) == 0)
+		n = pg_affected(res);
+	pg_result_free(&res);
+	pg_give(pool, &pg);
+	return n;
 }

@@ -20,6 +20,9 @@ void day_limit_free(struct day_limit **d);
 int day_limit_take(struct day_limit *d, const char *component_appid, const char *caller_id, const char *appid,
 	int64_t per_day, struct err *err);
 
+/* Days before yesterday are forgotten (a process's clock may be a little behind). How many rows, or -1. */
+int64_t day_limit_sweep(struct pg_pool *pool, struct err *err);
+
 /* Until Beijing's midnight, when Weixin's quotas begin anew. Source:
  * https://developers.weixin.qq.com/doc/service/guide/dev/api/limit.html */
 int64_t day_limit_seconds_left(int64_t now_wall_ms);

@@ -35,6 +35,7 @@ struct asked {
 	size_t n_query;
 	struct payload body;
 	bool inside;           /* admission lets it hold one of its account's places */
+	const char *inside_as; /* ... or, without a key, one of its address's; NULL: not */
 	int64_t retry_after_s; /* of a refusal; 0: not known */
 };
 
@@ -235,6 +236,20 @@ static enum refusal enter_as_account(const struct http_door *d, struct asked *q)
 	return refusal == REFUSAL_NONE ? check_grants(q) : refusal;
 }
 
+/* Whoever comes with a person's token needs no key, so that strangers are bounded before the token is looked
+ * at. */
+static enum refusal enter_as_person(const struct http_door *d, struct httpd_request *req, struct asked *q)
+{
+	const char *address = httpd_peer(req);
+	enum refusal refusal = admission_enter_person(d->admission, address, &q->retry_after_s);
+
+	if (refusal != REFUSAL_NONE)
+		return refusal;
+	q->inside_as = address;
+	q->user_token = q->access_token;
+	return weixin_door_person(&d->weixin_door, q->access_token);
+}
+
 /* One of Weixin's own paths. */
 static enum refusal enter_by_token(
 	const struct http_door *d, struct httpd_request *req, enum weixin_path kind, struct asked *q)
@@ -248,10 +263,7 @@ static enum refusal enter_by_token(
 		return refusal;
 	if (kind == WEIXIN_PATH_ACCOUNT)
 		return enter_as_account(d, q);
-	if (kind == WEIXIN_PATH_PLATFORM)
-		return REFUSAL_PLATFORMS_API;
-	q->user_token = q->access_token;
-	return weixin_door_person(&d->weixin_door, q->access_token);
+	return kind == WEIXIN_PATH_PLATFORM ? REFUSAL_PLATFORMS_API : enter_as_person(d, req, q);
 }
 
 /* --- bodies -------------------------------------------------------------------------------------- */
@@ -362,6 +374,8 @@ static void leave(const struct http_door *d, const struct asked *q)
 {
 	if (q->inside)
 		admission_leave(d->admission, q->caller, account_of(q));
+	if (q->inside_as)
+		admission_leave_person(d->admission, q->inside_as);
 }
 
 /* What is answered from here. */

@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 /* A thread that keeps an eye on the database: asks every second whether our schema can be used, and once
- * an hour forgets ledger rows older than the topic keeps its requests, and allowances that are over. */
+ * an hour forgets ledger rows older than the topic keeps its requests, allowances and numbers of days that
+ * are over. */
 struct keeper;
 
 /* `each` is called about once a second while the database is well. */

@@ -15,6 +15,11 @@
 #define GROUP             "api-proxy"
 #define ACCOUNT_IN_FLIGHT 32
 
+/* One account whose calls stall may leave so much of a partition unsettled before it holds up the others in
+ * it. */
+#define MOST_PENDING 16384
+#define MOST_BYTES   (16 * 1024 * 1024)
+
 struct topic_door {
 	const struct topic_work *work;
 	int threads;
@@ -67,7 +72,8 @@ static int join_group(struct topic_door *d, const struct kafka_conf *kafka, int 
 		.n_topics = 1,
 		.from_beginning = true, /* what was acknowledged to its writer is not passed over */
 		.threads = threads,
-		.most_pending = 1024,
+		.most_pending = MOST_PENDING,
+		.most_bytes = MOST_BYTES,
 		.lane = lane,
 		.shares = shares,
 		.handle = handle,

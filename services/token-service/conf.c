@@ -62,6 +62,10 @@ const struct conf_item token_service_items[] = {
 	CONF_INT("WXBUS_SYNC_OUTAGE_S", sync_outage_s, "1500", 0, 86400,
 		"the first ticket after a longer gap than this tells of an outage, and the accounts are "
 		"compared (Weixin makes one every 600 s); 0: never"),
+	CONF_INT("WXBUS_AUDIT_DAYS", audit_days, "30", 1, 3650,
+		"days for which the audit keeps who authorized, refreshed and changed what"),
+	CONF_INT("WXBUS_UNAUTHORIZED_DAYS", unauthorized_days, "30", 0, 3650,
+		"days after which what is known of an account that left is deleted (its tokens are at once)"),
 };
 const size_t n_token_service_items = sizeof(token_service_items) / sizeof(token_service_items[0]);
 

@@ -42,4 +42,8 @@ struct metric token_service_metrics[N_TOKEN_SERVICE_METRICS] = {
 		"one)."),
 	[M_SYNC_FOUND] = METRIC_COUNTER("wxbus_token_service_sync_findings_total", "finding",
 		"What they found: added, changed, code_lost, missing, pruned."),
+	[M_ERASURES] = METRIC_COUNTER("wxbus_token_service_erasures_total", "why",
+		"Fans forgotten: unsubscribed, or asked (by the operator)."),
+	[M_FANS_LAG] = METRIC_GAUGE("wxbus_token_service_messages_lag", NULL,
+		"Records of messages and messages.test not looked at yet for unsubscriptions."),
 };

@@ -32,6 +32,7 @@ static const struct operation operations[] = {
 		.token = OPERATION_BY_PLATFORM,
 		.account = OPERATION_NEEDS_ACCOUNT,
 		.names = OPERATION_NAMES_AUTHORIZER,
+		.changes = true,
 		.fields = {{.name = "option_name"}, {.name = "option_value"}},
 	},
 	/* https://developers.weixin.qq.com/doc/offiaccount/openApi/get_api_quota.html
@@ -52,6 +53,7 @@ static const struct operation operations[] = {
 		.token = OPERATION_BY_SECRET,
 		.account = OPERATION_MAY_ACCOUNT,
 		.names = OPERATION_NAMES_SECRET,
+		.changes = true,
 	},
 	/* https://developers.weixin.qq.com/doc/offiaccount/openApi/get_rid_info.html
 	 * Only with the token of whoever made the call; for 7 days. */
@@ -71,6 +73,7 @@ static const struct operation operations[] = {
 		.token = OPERATION_BY_ACCOUNT,
 		.account = OPERATION_NEEDS_ACCOUNT,
 		.names = OPERATION_NAMES_APPID,
+		.changes = true,
 		.answers = {"open_appid"},
 	},
 	/* https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/account/bind.html */
@@ -80,6 +83,7 @@ static const struct operation operations[] = {
 		.token = OPERATION_BY_ACCOUNT,
 		.account = OPERATION_NEEDS_ACCOUNT,
 		.names = OPERATION_NAMES_APPID,
+		.changes = true,
 		.fields = {{.name = "open_appid"}},
 	},
 	/* https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/account/unbind.html */
@@ -89,6 +93,7 @@ static const struct operation operations[] = {
 		.token = OPERATION_BY_ACCOUNT,
 		.account = OPERATION_NEEDS_ACCOUNT,
 		.names = OPERATION_NAMES_APPID,
+		.changes = true,
 		.fields = {{.name = "open_appid"}},
 	},
 	/* https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/account/get.html */
@@ -107,6 +112,7 @@ static const struct operation operations[] = {
 		.path = "/cgi-bin/component/fastregisterweapp",
 		.action = "create",
 		.token = OPERATION_BY_PLATFORM,
+		.changes = true,
 		.fields = {{.name = "name"}, {.name = "code"}, {.name = "code_type", .number = true},
 			{.name = "legal_persona_wechat"}, {.name = "legal_persona_name"},
 			{.name = "component_phone", .optional = true}},
@@ -126,6 +132,7 @@ static const struct operation operations[] = {
 		.path = "/wxa/component/fastregisterpersonalweapp",
 		.action = "create",
 		.token = OPERATION_BY_PLATFORM,
+		.changes = true,
 		.fields = {{.name = "idname"}, {.name = "wxuser"},
 			{.name = "component_phone", .optional = true}},
 		.answers = {"taskid", "authorize_url", "status"},
@@ -144,6 +151,7 @@ static const struct operation operations[] = {
 		.name = "register-trial",
 		.path = "/wxa/component/fastregisterbetaweapp",
 		.token = OPERATION_BY_PLATFORM,
+		.changes = true,
 		.fields = {{.name = "name"}, {.name = "openid"}},
 		.answers = {"unique_id", "authorize_url"},
 	},

@@ -37,6 +37,7 @@ struct operation {
 	enum operation_token token;
 	enum operation_account account;
 	enum operation_names names;
+	bool changes; /* something at Weixin: it is audited */
 	struct operation_field fields[OPERATION_FIELDS_MAX];
 	const char
 		*answers[OPERATION_ANSWERS_MAX]; /* members of Weixin's answer; none carries a credential */

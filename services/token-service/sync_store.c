@@ -2,6 +2,7 @@
 
 #include "common/base/secret.h"
 #include "common/base/str.h"
+#include "services/token-service/audit.h"
 #include "services/token-service/fetch.h"
 #include "services/token-service/seal.h"
 
@@ -44,27 +45,39 @@ struct ask {
 	int64_t id;
 };
 
+static int note_asked(struct pg *pg, const struct ask *a, struct err *err)
+{
+	struct credential_id platform = {"", ""};
+
+	(void)str_copy(platform.component_appid, sizeof(platform.component_appid), a->component_appid);
+	return audit_add(pg, &platform, "sync", a->prune ? "prune" : a->dry_run ? "dry run" : "", err);
+}
+
 static int ask_body(struct pg *pg, void *arg, struct err *err)
 {
 	struct ask *a = arg;
 	struct pg_result *res = NULL;
+	bool made;
 	int rc;
 
 	if (PG_EXEC(pg,
 		    "INSERT INTO token_service.syncs (component_appid, reason, prune, dry_run)"
 		    " VALUES ($1, 'operator', $2, $3)"
 		    " ON CONFLICT (component_appid) WHERE ended_at IS NULL DO NOTHING",
-		    NULL, err, pg_text(a->component_appid), pg_bool(a->prune), pg_bool(a->dry_run)) < 0 ||
-		PG_EXEC(pg,
-			"SELECT id FROM token_service.syncs WHERE component_appid = $1 AND ended_at IS NULL"
-			" AND prune = $2 AND dry_run = $3",
-			&res, err, pg_text(a->component_appid), pg_bool(a->prune), pg_bool(a->dry_run)) < 0)
+		    &res, err, pg_text(a->component_appid), pg_bool(a->prune), pg_bool(a->dry_run)) < 0)
+		return -1;
+	made = pg_affected(res) > 0;
+	pg_result_free(&res);
+	if (PG_EXEC(pg,
+		    "SELECT id FROM token_service.syncs WHERE component_appid = $1 AND ended_at IS NULL"
+		    " AND prune = $2 AND dry_run = $3",
+		    &res, err, pg_text(a->component_appid), pg_bool(a->prune), pg_bool(a->dry_run)) < 0)
 		return -1;
 	rc = pg_rows(res) > 0 ? 0 : SYNC_BUSY;
 	if (rc == 0)
 		a->id = pg_value_int(res, 0, 0);
 	pg_result_free(&res);
-	return rc;
+	return made ? note_asked(pg, a, err) : rc;
 }
 
 int sync_ask(const struct store *s, const char *component_appid, bool prune, bool dry_run, int64_t *id_out,

@@ -1,264 +1,155 @@
 #include "services/token-service/v1_operator.h"
 
-#include "common/base/arena.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/base/str.h"
-#include "common/httpd/query.h"
-#include "proto/account.h"
-#include "services/token-service/account_list.h"
-#include "services/token-service/sync_store.h"
+#include "proto/erasure.h"
+#include "proto/fields.h"
+#include "services/sealed/sealed.h"
+#include "services/token-service/audit.h"
+#include "services/token-service/fan_store.h"
+#include "services/token-service/key_watch.h"
+#include "services/token-service/v1_answer.h"
 
 #include <string.h>
 
 #include "common/base/banned.h"
 
-#define WAIT_MS      15000 /* how long a caller may wait for a token */
-#define FINDINGS_MAX 500
-#define PAGE_DEFAULT 100
+#define LIST_MAX_BYTES  (1024 * 1024)
+#define AUDIT_LIMIT_MAX 1000
 
-static int refuse(struct json **answer, int status, const char *word, const char *detail)
+static void malformed(struct httpd_request *req, const struct err *err)
 {
-	*answer = json_new_object();
-	json_set_str(*answer, "error", word);
-	json_set_str(*answer, "detail", detail);
-	return status;
+	v1_refuse(req, 400, "malformed", err->text);
 }
 
-static int not_now(struct json **answer, const struct err *err)
-{
-	return refuse(answer, 503, "unavailable", err->text);
-}
-
-static bool is_configured(const struct exchange *x, const char *component_appid)
-{
-	struct keys *keys = keyring_take(x->store->keyring);
-	bool found = platforms_find(keys->platforms, component_appid) != NULL;
-
-	keyring_give(x->store->keyring, &keys);
-	return found;
-}
-
-/* --- platforms, accounts -----------------------------------------------------------------------------------
+/* --- users -------------------------------------------------------------------------------------------------
  */
 
-static int serve_platforms(const struct exchange *x, struct json **answer)
+static void serve_forget(const struct v1 *v, struct httpd_request *req, const struct json *body)
 {
-	struct keys *keys = keyring_take(x->store->keyring);
-	struct json *list = json_new_array();
+	const char *appid = json_get_str(body, "appid"), *openid = json_get_str(body, "openid");
+	struct forgetting f = {
+		.appid = appid, .openid = openid, .before_ms = clock_wall_ms(), .why = "asked"};
+	struct json *fields;
+	struct err err;
+	int told;
 
-	for (size_t i = 0; i < keys->platforms->n; i++) {
-		struct json *one = json_new_object();
-
-		json_set_str(one, "component_appid", keys->platforms->list[i].component_appid);
-		json_push(list, one);
+	if (!appid || !appid_ok(appid, strlen(appid)) || !openid || !openid_ok(openid)) {
+		v1_refuse(req, 400, "malformed", "an appid and an openid are needed");
+		return;
 	}
-	keyring_give(x->store->keyring, &keys);
-	*answer = json_new_object();
-	json_set(*answer, "platforms", list);
-	return 200;
+	told = fan_forget(v->x->store, &f, &err);
+	if (told < 0) {
+		v1_refuse_for_now(req, appid, &err);
+		return;
+	}
+	outbox_wake(v->outbox);
+	log_info(appid, "a fan is forgotten, as was asked for");
+	fields = json_new_object();
+	json_set_int(fields, "told", told);
+	v1_reply(req, 200, &fields);
 }
 
-/* A whole number from 1 to max; `fallback` if it is not there. -1: it is none. */
-static int read_limit(const struct query *q, int fallback, int max, int *out)
-{
-	const char *text = query_get(q, "limit");
-	int64_t n = fallback;
-
-	if (text && str_to_int64(text, strlen(text), 1, max, &n) < 0)
-		return -1;
-	*out = (int)n;
-	return 0;
-}
-
-static bool is_one_of(const char *value, const char *a, const char *b)
-{
-	return !value || strcmp(value, a) == 0 || strcmp(value, b) == 0;
-}
-
-static int read_filter(const struct query *q, struct account_filter *f)
-{
-	const char *mark = query_get(q, "mark"), *after_component = query_get(q, "after_component"),
-		   *after_appid = query_get(q, "after_appid");
-
-	*f = (struct account_filter){
-		.component_appid = query_get(q, "component_appid"),
-		.state = query_get(q, "state"),
-		.channel = query_get(q, "channel"),
-		.mark = ACCOUNT_ANY,
-		.after_component = after_component ? after_component : "",
-		.after_appid = after_appid ? after_appid : "",
-	};
-	if (mark && account_mark_parse(mark, &f->mark) < 0)
-		return -1;
-	if (!is_one_of(f->state, "authorized", "unauthorized") || !is_one_of(f->channel, "live", "test"))
-		return -1;
-	return read_limit(q, PAGE_DEFAULT, ACCOUNT_LIST_MAX, &f->limit);
-}
-
-static int serve_accounts(const struct exchange *x, const struct query *q, struct json **answer)
-{
-	struct account_filter filter;
-	struct err err;
-
-	if (read_filter(q, &filter) < 0)
-		return refuse(answer, 400, "malformed",
-			"component_appid, state, channel, mark, after_component, after_appid, limit (1 to "
-			"200)");
-	return account_list(x->store, &filter, answer, &err) < 0 ? not_now(answer, &err) : 200;
-}
-
-/* --- syncs -------------------------------------------------------------------------------------------------
+/* --- audit -------------------------------------------------------------------------------------------------
  */
 
-static int tell_sync(const struct exchange *x, const char *component_appid, int64_t id, struct json **answer)
+/* An appid, or absent. */
+static int read_appid(const struct json *body, const char *name, const char **out, struct err *err)
 {
-	struct err err;
-	int rc = sync_tell(x->store, component_appid, id, answer, &err);
-
-	if (rc == SYNC_NONE)
-		return refuse(answer, 404, "unknown", "no such sync");
-	return rc < 0 ? not_now(answer, &err) : 200;
+	*out = json_get_str(body, name);
+	if (*out ? appid_ok(*out, strlen(*out)) : json_kind(json_get(body, name)) == JSON_ABSENT)
+		return 0;
+	return err_set(err, ERR_REJECT, 0, "%s must be an appid", name);
 }
 
-static bool is_flag(const struct json *body, const char *name)
+static int read_filter(const struct json *body, struct audit_filter *out, struct err *err)
 {
-	enum json_kind kind = json_kind(json_get(body, name));
-
-	return kind == JSON_ABSENT || kind == JSON_BOOL;
-}
-
-static int serve_sync_ask(
-	const struct exchange *x, const char *component_appid, const struct json *body, struct json **answer)
-{
-	bool prune = json_get_bool(body, "prune", false), dry_run = json_get_bool(body, "dry_run", false);
-	struct err err;
-	int64_t id;
 	int rc;
 
-	if (json_kind(body) != JSON_OBJECT || !is_flag(body, "prune") || !is_flag(body, "dry_run"))
-		return refuse(answer, 400, "malformed", "prune and dry_run may be true or false");
-	if (!is_configured(x, component_appid))
-		return refuse(answer, 404, "unknown", "no such platform");
-	rc = sync_ask(x->store, component_appid, prune, dry_run, &id, &err);
-	if (rc < 0)
-		return not_now(answer, &err);
-	if (rc == SYNC_BUSY)
-		return refuse(
-			answer, 409, "busy", "another sync of this platform, with other options, is open");
-	log_info(component_appid, "a sync was asked for%s%s", prune ? ", pruning" : "",
-		dry_run ? ", changing nothing" : "");
-	return tell_sync(x, component_appid, id, answer);
+	if ((rc = read_appid(body, "component_appid", &out->component_appid, err)) < 0 ||
+		(rc = read_appid(body, "appid", &out->appid, err)) < 0 ||
+		(rc = fields_int(body, "limit", 1, AUDIT_LIMIT_MAX, &out->limit, err)) < 0)
+		return rc;
+	if (json_get(body, "since") && (rc = fields_time(body, "since", &out->since_ms, err)) < 0)
+		return rc;
+	return json_get(body, "before_id") ? fields_int(body, "before_id", 1, INT64_MAX, &out->before_id, err)
+					   : 0;
 }
 
-static int read_id(const struct query *q, bool needed, int64_t *out)
+static void serve_audit(const struct v1 *v, struct httpd_request *req, const struct json *body)
 {
-	const char *text = query_get(q, "id");
-
-	*out = 0;
-	if (!text)
-		return needed ? -1 : 0;
-	return str_to_int64(text, strlen(text), 1, INT64_MAX, out);
-}
-
-static int serve_sync(
-	const struct exchange *x, const char *component_appid, const struct query *q, struct json **answer)
-{
-	int64_t id;
-
-	if (read_id(q, false, &id) < 0)
-		return refuse(answer, 400, "malformed", "id: the sync's number");
-	return tell_sync(x, component_appid, id, answer);
-}
-
-static int serve_findings(
-	const struct exchange *x, const char *component_appid, const struct query *q, struct json **answer)
-{
-	const char *after = query_get(q, "after");
+	struct audit_filter filter = {.since_ms = 0};
+	struct buf answer = BUF_INIT(LIST_MAX_BYTES);
 	struct err err;
-	int64_t id;
-	int limit;
 
-	if (read_id(q, true, &id) < 0 || read_limit(q, PAGE_DEFAULT, FINDINGS_MAX, &limit) < 0)
-		return refuse(answer, 400, "malformed", "id is needed; after, limit (1 to 500)");
-	if (sync_tell_findings(x->store, component_appid, id, after ? after : "", limit, answer, &err) < 0)
-		return not_now(answer, &err);
-	return 200;
+	if (read_filter(body, &filter, &err) < 0) {
+		malformed(req, &err);
+		return;
+	}
+	buf_add_str(&answer, "{\"rows\":");
+	if (audit_list(v->x->store, &filter, &answer, &err) < 0) {
+		v1_refuse_for_now(req, NULL, &err);
+	} else {
+		buf_add_char(&answer, '}');
+		v1_reply_text(req, 200, &answer);
+	}
+	buf_release(&answer);
 }
 
-/* --- operations --------------------------------------------------------------------------------------------
+/* --- keys --------------------------------------------------------------------------------------------------
  */
 
-static int refused_by_weixin(struct json **answer, const struct err *err)
+static void serve_keys(const struct v1 *v, struct httpd_request *req)
 {
-	(void)refuse(answer, 409, "refused", err->text);
-	json_set_int(*answer, "errcode", err->code);
-	return 409;
+	struct buf answer = BUF_INIT(LIST_MAX_BYTES);
+	struct key_report report;
+	struct err err;
+
+	if (key_watch_report(v->x->store, &report, &err) < 0) {
+		v1_refuse_for_now(req, NULL, &err);
+	} else {
+		key_report_encode(&report, &answer);
+		v1_reply_text(req, 200, &answer);
+	}
+	key_report_release(&report);
+	buf_release(&answer);
 }
 
-static int serve_operation(
-	const struct exchange *x, const struct v1_route *route, const struct json *body, struct json **answer)
+static void serve_reseal(const struct v1 *v, struct httpd_request *req, const struct json *body)
 {
-	const char *subject = route->id.appid[0] ? route->id.appid : route->id.component_appid;
+	struct reseal_request request;
+	struct reseal_answer answer;
+	struct json *fields;
 	struct err err;
 	int rc;
 
-	if (operation_check(route->operation, body, &err) < 0)
-		return refuse(answer, 400, "malformed", err.text);
-	if (!is_configured(x, route->id.component_appid))
-		return refuse(answer, 404, "unknown", "no such platform");
-	rc = operation_run(x, route->operation, &route->id, body, clock_mono_ms() + WAIT_MS, answer, &err);
-	log_info(subject, "operator: %s: %s", route->operation->name, rc == 0 ? "done" : "not done");
-	if (rc == 0)
-		return 200;
-	if (rc == CREDENTIAL_UNKNOWN)
-		return route->id.appid[0] && route->operation->token != OPERATION_BY_PLATFORM
-			       ? refuse(answer, 404, "unknown", "no such account")
-			       : refuse(answer, 503, "no_ticket", "no ticket has come yet");
-	if (rc == CREDENTIAL_UNAUTHORIZED)
-		return refuse(answer, 409, "unauthorized", "the account does not authorize the platform");
-	if (rc == CREDENTIAL_NONE)
-		return refuse(answer, 409, "no_api", "the account granted no API, so Weixin gives no token");
-	if (err.kind == ERR_REJECT)
-		return refused_by_weixin(answer, &err);
-	if (err.kind == ERR_UNCERTAIN)
-		return refuse(answer, 502, "uncertain", "Weixin may have received it, and did not answer");
-	return not_now(answer, &err);
-}
-
-/* --- all of it ---------------------------------------------------------------------------------------------
- */
-
-static int dispatch(const struct exchange *x, const struct v1_route *route, const struct query *q,
-	const struct json *body, struct json **answer)
-{
-	switch (route->action) {
-	case V1_PLATFORMS:
-		return serve_platforms(x, answer);
-	case V1_ACCOUNTS:
-		return serve_accounts(x, q, answer);
-	case V1_SYNC_ASK:
-		return serve_sync_ask(x, route->id.component_appid, body, answer);
-	case V1_SYNC:
-		return serve_sync(x, route->id.component_appid, q, answer);
-	case V1_SYNC_FINDINGS:
-		return serve_findings(x, route->id.component_appid, q, answer);
-	default:
-		return serve_operation(x, route, body, answer);
+	if (reseal_request_read(body, &request, &err) < 0) {
+		malformed(req, &err);
+		return;
+	}
+	rc = key_watch_reseal(v->x->store, &request, &answer, &err);
+	if (rc < 0) {
+		v1_refuse_for_now(req, NULL, &err);
+	} else if (rc == SEALED_NOT_CURRENT) {
+		v1_refuse(req, 409, "not_current",
+			"this process seals with another key: has it reread its file?");
+	} else {
+		if (answer.resealed > 0)
+			log_info(NULL, "%lld values sealed anew", (long long)answer.resealed);
+		fields = reseal_answer_json(&answer);
+		v1_reply(req, 200, &fields);
 	}
 }
 
-int v1_operator_serve(const struct exchange *x, const struct v1_route *route, const char *query,
-	const struct json *body, struct json **answer_out)
+void v1_operator_serve(
+	const struct v1 *v, struct httpd_request *req, enum v1_action action, const struct json *body)
 {
-	struct arena arena = ARENA_INIT;
-	struct query q = {.n = 0};
-	int status;
-
-	if (query_parse(query, query ? strlen(query) : 0, &arena, &q) != QUERY_OK)
-		status = refuse(answer_out, 400, "malformed", "the query");
+	if (action == V1_FORGET)
+		serve_forget(v, req, body);
+	else if (action == V1_AUDIT)
+		serve_audit(v, req, body);
+	else if (action == V1_KEYS)
+		serve_keys(v, req);
 	else
-		status = dispatch(x, route, &q, body, answer_out);
-	arena_release(&arena);
-	return status;
+		serve_reseal(v, req, body);
 }

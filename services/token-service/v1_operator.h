@@ -1,16 +1,15 @@
 #ifndef SERVICES_TOKEN_SERVICE_V1_OPERATOR_H
 #define SERVICES_TOKEN_SERVICE_V1_OPERATOR_H
 
-#include "services/token-service/exchange.h"
+#include "common/json/json.h"
+#include "services/token-service/v1.h"
 #include "services/token-service/v1_route.h"
 
-/* The part of /v1 that only operators call: V1_PLATFORMS, V1_ACCOUNTS, V1_SYNC_ASK, V1_SYNC,
- * V1_SYNC_FINDINGS and V1_WEIXIN. Authenticated before.
- *
- * query: as it came, NULL if none; body: NULL if the method has none. The answer's status; *answer_out is the
- * caller's. A V1_WEIXIN call is made once: 409 `refused` has Weixin's errcode, 502 `uncertain` says that it
- * may have taken effect. */
-int v1_operator_serve(const struct exchange *x, const struct v1_route *route, const char *query,
-	const struct json *body, struct json **answer_out);
+/* The part of /v1 that is about no single account, for `wxbus`:
+ *  POST /v1/users/forget {"appid","openid"} → 200 {"told":<platforms>}
+ *  POST /v1/audit/list {"component_appid"?,"appid"?,"since"?,"before_id"?,"limit"} → 200 {"rows":[...]},
+ * newest first (audit.h) POST /v1/keys/list, /v1/keys/reseal: proto/key_report.h */
+void v1_operator_serve(
+	const struct v1 *v, struct httpd_request *req, enum v1_action action, const struct json *body);
 
 #endif

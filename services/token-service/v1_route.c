@@ -9,7 +9,7 @@
 #define OPERATION_NAME_MAX 40
 
 static const struct row {
-	const char *collection; /* "accounts" has two appids in its path, "platforms" one */
+	const char *collection; /* "accounts" has two appids in its path, "platforms" one, others none */
 	const char *what;       /* NULL: the collection itself, without appids */
 	const char *method;
 	enum v1_action action;
@@ -29,6 +29,10 @@ static const struct row {
 	{"platforms", "sync-findings", "GET", V1_SYNC_FINDINGS, SCOPE_ADMIN},
 	{"platforms", "weixin", "POST", V1_WEIXIN, SCOPE_ADMIN},
 	{"accounts", "weixin", "POST", V1_WEIXIN, SCOPE_ADMIN},
+	{"users", "forget", "POST", V1_FORGET, SCOPE_ADMIN},
+	{"audit", "list", "POST", V1_AUDIT, SCOPE_ADMIN},
+	{"keys", "list", "POST", V1_KEYS, SCOPE_ADMIN},
+	{"keys", "reseal", "POST", V1_RESEAL, SCOPE_ADMIN},
 	{"platforms", NULL, "GET", V1_PLATFORMS, SCOPE_ADMIN},
 	{"accounts", NULL, "GET", V1_ACCOUNTS, SCOPE_ADMIN},
 };
@@ -92,6 +96,7 @@ int v1_route_parse(const char *method, const char *path, struct v1_route *out)
 {
 	struct v1_route route = {.action = V1_TOKEN};
 	struct str v1, collection, what;
+	bool accounts;
 	int status;
 
 	if (!next_segment(&path, &v1) || !str_eq_cstr(v1, "v1") || !next_segment(&path, &collection))
@@ -99,9 +104,10 @@ int v1_route_parse(const char *method, const char *path, struct v1_route *out)
 	if (*path == '\0') {
 		status = find_row(method, collection, NULL, &route);
 	} else {
-		if (!take_appid(&path, route.id.component_appid) ||
-			(str_eq_cstr(collection, "accounts") && !take_appid(&path, route.id.appid)) ||
-			!next_segment(&path, &what))
+		accounts = str_eq_cstr(collection, "accounts");
+		if (((accounts || str_eq_cstr(collection, "platforms")) &&
+			    !take_appid(&path, route.id.component_appid)) ||
+			(accounts && !take_appid(&path, route.id.appid)) || !next_segment(&path, &what))
 			return 404;
 		status = find_row(method, collection, &what, &route);
 		if (status == 0 && route.action == V1_WEIXIN && !take_operation(&path, &route))

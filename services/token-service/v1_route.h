@@ -14,6 +14,10 @@ enum v1_action {
 	V1_REPLIERS,
 	V1_CHANNEL,
 	V1_STATUS,
+	V1_FORGET,
+	V1_AUDIT,
+	V1_KEYS,
+	V1_RESEAL,
 	V1_PLATFORMS,
 	V1_ACCOUNTS,
 	V1_SYNC_ASK,
@@ -25,7 +29,7 @@ enum v1_action {
 struct v1_route {
 	enum v1_action action;
 	enum internal_scope scope;         /* that it needs */
-	struct credential_id id;           /* appid "": the platform's; both "": no path of one platform */
+	struct credential_id id;           /* appid "": the platform's; both "": nobody's */
 	const struct operation *operation; /* V1_WEIXIN */
 };
 

@@ -22,6 +22,8 @@ from wxbusdev.kafka import EmbeddedBroker, Kafka                # noqa: E402
 from wxbusdev.postgres import Postgres                          # noqa: E402
 from wxbus_testing.ingress import Bench                         # noqa: E402
 
+pytest_plugins = ["wxbus_testing.figures"]
+
 KAFKA_KIND = os.environ.get("WXBUS_TEST_KAFKA", "real")
 
 

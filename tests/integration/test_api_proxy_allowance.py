@@ -5,6 +5,7 @@ import itertools
 import json
 import time
 
+import psycopg2
 import pytest
 
 from test_api_proxy_chain import ACCOUNT, SEND, Chain, text_to
@@ -76,7 +77,7 @@ def fan():
 
 def test_three_businesses_at_once_never_send_a_sixth_and_marketing_leaves_two(sends, fan, long):
     sends.act_and_wait(fan, 5)
-    for _ in range(10 if long else 3):
+    for _ in range(10 if long else 2):
         since = sends.now()
         jobs = [("desk", "agent"), ("shop", None), ("news", "marketing")] * 20
         with concurrent.futures.ThreadPoolExecutor(60) as pool:
@@ -133,6 +134,20 @@ def test_without_a_row_the_call_is_made_and_weixins_answer_is_remembered(sends, 
     assert sends.send("shop", fan) == (200, 0, 1)
 
 
+def test_a_count_that_weixin_knows_better_is_corrected(sends, fan):
+    """The fan wrote before we read: our row knows nothing, Weixin counts to five."""
+    sends.act_and_wait(fan, 5)
+    with psycopg2.connect(sends.deployment.database_url) as connection, connection.cursor() as cursor:
+        cursor.execute("DELETE FROM api_proxy.allowance WHERE openid = %s", (fan,))
+    connection.close()
+    since = sends.now()
+    assert [sends.send("shop", fan) for _ in range(6)] == [(200, 0, 1)] * 5 + [(200, 45047, 1)]
+    assert sends.allowance(fan)["left"] == 0
+    assert sends.send("shop", fan)[::2] == (429, 0)
+    assert sends.sent_since(since) == [0] * 5 + [45047]
+    sends.act_and_wait(fan, 5)
+
+
 def test_a_fan_who_has_just_written_is_answered_at_once(sends, fan):
     sends.act_and_wait(fan, 5)
     assert [sends.send("shop", fan)[1] for _ in range(6)] == [0] * 5 + [45047]
@@ -150,6 +165,53 @@ def test_the_topic_takes_from_the_same_number(sends, fan):
         got = [results.by_id(f"{fan}-{number}").json for number in range(6)]
     assert [(answer["outcome"], answer["errcode"]) for answer in got] == [("ok", 0)] * 5 + [("rejected", 45047)]
     assert got[5]["attempts"] == 0
+
+
+def over_the_topic(sends, results, fan, jobs, name):
+    """[(caller, outcome, errcode, attempts)] of sends to one fan, each in a lane of its own: all side by side."""
+    for number, (caller, priority) in enumerate(jobs):
+        sends.request(f"{name}-{number}", ACCOUNT, SEND, f"{name}-{number}", text_to(fan, "over kafka"), caller,
+                      sends.keys[caller], "api-results", priority=priority, flush=False)
+    assert sends.producer.flush(10) == 0
+    got = [results.by_id(f"{name}-{number}", 30).json for number in range(len(jobs))]
+    return [(caller, answer["outcome"], answer["errcode"], answer["attempts"]) for (caller, _), answer in zip(jobs, got)]
+
+
+def test_three_businesses_at_once_over_the_topic_keep_to_the_number_and_the_priorities(sends, fan, long):
+    sends.act_and_wait(fan, 5)
+    with sends.results("api-results") as results:
+        for turn in range(10 if long else 2):
+            since = sends.now()
+            jobs = [("desk", "agent"), ("shop", None), ("news", "marketing")] * 20
+            got = over_the_topic(sends, results, fan, jobs, f"{fan}-{turn}")
+            won = [caller for caller, outcome, *_ in got if outcome == "ok"]
+            assert len(won) == 5 and won.count("news") <= 3
+            assert {tuple(answer) for _, *answer in got if answer[0] != "ok"} == {("rejected", 45047, 0)}
+            assert sends.sent_since(since) == [0] * 5, "Weixin refused what the ledger should have"
+            sends.act_and_wait(fan, 5)
+        since = sends.now()             # marketing alone leaves two, and the others get them
+        got = over_the_topic(sends, results, fan, [("news", "marketing")] * 12, f"{fan}-news")
+        assert sum(outcome == "ok" for _, outcome, *_ in got) == 3
+        assert (sends.allowance(fan)["left"], sends.allowance(fan)["left_for_marketing"]) == (2, 0)
+        got = over_the_topic(sends, results, fan, [("desk", "agent"), ("shop", "service")] * 6, f"{fan}-others")
+        assert sum(outcome == "ok" for _, outcome, *_ in got) == 2
+        assert sends.sent_since(since) == [0] * 5
+
+
+def test_a_priority_that_was_changed_on_its_way_or_does_not_exist_is_not_served(sends, fan):
+    forged = sends.deployment.service("wxbus-api-proxy")
+    before = forged.metric("wxbus_api_proxy_topic_requests_total", result="forged")
+    since = sends.now()
+    with sends.results("api-results") as results:
+        sends.request(f"{fan}-forged", ACCOUNT, SEND, fan, text_to(fan, "x"), "news", sends.keys["news"], "api-results",
+                      priority="agent", signed_priority="marketing")
+        sends.request(f"{fan}-urgent", ACCOUNT, SEND, fan, text_to(fan, "x"), "news", sends.keys["news"], "api-results",
+                      priority="urgent")
+        answer = results.by_id(f"{fan}-urgent").json
+        assert (answer["outcome"], answer["errcode"], answer["attempts"]) == ("rejected", 47001, 0)
+        assert f"{fan}-forged" not in {record.event_id for record in results.read_to_end()}
+    assert forged.metric("wxbus_api_proxy_topic_requests_total", result="forged") == before + 1
+    assert sends.sent_since(since) == []
 
 
 def test_who_may_not_send_may_not_read_and_wrong_words_are_refused(sends, fan):

@@ -1,18 +1,22 @@
 """wxbus-api-proxy's limits: what one caller may do, and that nobody's trouble becomes everybody's."""
 
 import concurrent.futures
+import http.client
 import json
 import threading
 import time
 
+import psycopg2
 import pytest
 
 from test_api_proxy import ACCOUNT, COMPONENT, OK, SEND, Bench
+from wxbus_testing.load import Load
 from wxbusdev.child import wait_until
 from wxbusdev.deployment import Deployment
 from wxbusdev.service import http_request
 
-STALLED = "/cgi-bin/stalled"
+ACCOUNT_IN_FLIGHT, CALLER_IN_FLIGHT = 64, 180
+STALLED, PERSON = "/cgi-bin/stalled", "/sns/userinfo"
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +25,8 @@ def bench(kafka, postgres, logs, tmp_path_factory):
                             topic_prefix="wx." if kafka.kind == "embedded" else "limits.")
     b = Bench(deployment, kafka)
     deployment.finish("wxbus-api-proxy")
-    b.settings.update({"WXBUS_CALL_TIMEOUT_MS": 45000, "WXBUS_ACCOUNT_IN_FLIGHT": 64})
+    b.settings.update({"WXBUS_CALL_TIMEOUT_MS": 45000, "WXBUS_ACCOUNT_IN_FLIGHT": ACCOUNT_IN_FLIGHT,
+                       "WXBUS_CALLER_IN_FLIGHT": CALLER_IN_FLIGHT, "WXBUS_PERSON_IN_FLIGHT": 8, "WXBUS_PERSON_RATE": 40})
     b.proxy = deployment.start_one("wxbus-api-proxy", settings=b.settings)
     yield b
     b.close()
@@ -77,6 +82,26 @@ def test_a_days_number_holds_for_all_processes_and_over_a_restart(bench):
     assert [(status, errcode) for status, errcode, _ in answers(bench, key, 1)] == [(429, 45009)]
 
 
+def days_used(bench, *rows):
+    """The days of all rows, once these (caller, days ago) are added."""
+    with psycopg2.connect(bench.deployment.database_url) as connection, connection.cursor() as cursor:
+        for caller, ago in rows:
+            cursor.execute("INSERT INTO api_proxy.day_used (component_appid, caller_id, appid, day, used, given) VALUES"
+                           " (%s, %s, '', (now() AT TIME ZONE 'Asia/Shanghai')::date - %s, 1, 1)", (COMPONENT, caller, ago))
+        cursor.execute("SELECT caller_id FROM api_proxy.day_used")
+        found = [caller for caller, in cursor.fetchall()]
+    connection.close()
+    return found
+
+
+def test_days_that_are_over_are_forgotten_at_a_start(bench):
+    assert {"today", "days-ago-1", "days-ago-3"} <= set(days_used(bench, ("today", 0), ("days-ago-1", 1), ("days-ago-3", 3)))
+    bench.deployment.finish("wxbus-api-proxy")
+    bench.proxy = bench.deployment.start_one("wxbus-api-proxy", settings=bench.settings)
+    wait_until(lambda: "days-ago-3" not in days_used(bench), 10, "the oldest row gone")
+    assert {"today", "days-ago-1"} <= set(days_used(bench))
+
+
 def test_wrong_limits_are_refused(bench):
     row = {"component_appid": COMPONENT, "caller_id": "wrong", "accounts": ["*"], "paths": ["*"], "groups": []}
     for wrong in ({"rate_per_s": 0}, {"calls_per_day": -1}, {"account_rate_per_s": "many"}, {"account_per_day": 1e12}):
@@ -118,83 +143,190 @@ def test_32_lanes_of_one_account_are_in_flight_and_leave_room_for_others(bench):
     assert len(bench.weixin.to(STALLED)) == 60
 
 
+def test_one_caller_holds_at_most_half_of_the_topics_threads(bench):
+    gate = threading.Event()
+    bench.weixin.plan(STALLED, lambda: gate.wait(60) and OK)
+    other = bench.add_caller("beside", ["*"], ["*"], ["desk"])["key"]
+    accounts = [f"wxcaller{number}" for number in range(4)]
+    for name in (*accounts, "wxbeside"):
+        bench.tokens.new_token(f"{COMPONENT}/{name}")
+    try:
+        with bench.results() as results:
+            for number in range(100):
+                bench.request(f"greedy-{number}", path=STALLED, appid=accounts[number % 4], lane=f"lane{number}", flush=False)
+            bench.producer.flush(10)
+            wait_until(lambda: len(bench.weixin.to(STALLED)) == 64, 20, "half of the threads")
+            bench.request("modest", appid="wxbeside", caller="beside", key=other)
+            assert results.by_id("modest", 10).json["outcome"] == "ok"
+            assert len(bench.weixin.to(STALLED)) == 64
+            gate.set()
+            results.wait_for(lambda record: record.event_id.startswith("greedy-"), 30, 100)
+    finally:
+        gate.set()
+
+
+def test_a_backlog_of_a_stalled_account_does_not_hold_up_the_others_of_its_partition(bench, long):
+    backlog = 12_000 if long else 1_500
+    gate = threading.Event()
+    bench.weixin.plan(STALLED, lambda: gate.wait(60) and OK)
+    bench.tokens.new_token(f"{COMPONENT}/wxbeside")
+    try:
+        with bench.results() as results:
+            for number in range(backlog):
+                bench.request(f"backlog-{number}", path=STALLED, lane=f"lane{number}", flush=False, partition=0)
+            bench.request("behind", appid="wxbeside", partition=0)
+            assert results.by_id("behind", 30).json["outcome"] == "ok"
+            assert len(bench.weixin.to(STALLED)) == 32
+            gate.set()
+            results.wait_for(lambda record: record.event_id.startswith("backlog-"), 60, backlog)
+    finally:
+        gate.set()
+    assert len(bench.weixin.to(STALLED)) == backlog
+    assert {record.json["outcome"] for record in results.records if record.event_id.startswith("backlog-")} == {"ok"}
+
+
+@pytest.mark.real_kafka
+def test_a_partition_is_read_no_further_than_memory_allows_and_goes_on(bench):
+    gate = threading.Event()
+    bench.weixin.plan(STALLED, lambda: gate.wait(60) and OK)
+    bench.tokens.new_token(f"{COMPONENT}/wxbeside")
+    names = [f"large-{number}" for number in range(100)]
+    try:
+        with bench.results() as results:
+            for name in names:
+                bench.request(name, path=STALLED, lane=name, flush=False, partition=0, body={"text": "x" * 200_000})
+            bench.request("far-behind", appid="wxbeside", partition=0)
+            bench.request("elsewhere", appid="wxbeside", partition=1)
+            assert results.by_id("elsewhere", 30).json["outcome"] == "ok"
+            wait_until(lambda: len(bench.weixin.to(STALLED)) == 32, 30, "the account's share used up")
+            time.sleep(1)
+            assert "far-behind" not in {record.event_id for record in results.read_to_end()}
+            gate.set()
+            assert results.by_id("far-behind", 30).json["outcome"] == "ok"
+            assert all(results.by_id(name, 30).json["outcome"] == "ok" for name in names)
+    finally:
+        gate.set()
+    assert len(bench.weixin.to(STALLED)) == len(names)
+
+
 def test_a_fan_of_whom_nothing_is_known_is_sent_whatever_weixin_takes(bench):
     key = bench.add_caller("blind", ["*"], ["*"], [])["key"]
     bench.proxy.wait_ready()
-    time.sleep(3)                       # the allowance feed has said that it is not behind
+
+    def feed_is_read():
+        with psycopg2.connect(bench.deployment.database_url) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FILTER (WHERE NOT behind), count(*) FROM api_proxy.allowance_feed")
+            well, members = cursor.fetchone()
+        connection.close()
+        return well == members > 0
+
+    wait_until(feed_is_read, 20, "the allowance feed not behind", 0.1)
     for _ in range(8):
         status, _, body = bench.call(f"/accounts/{ACCOUNT}{SEND}", key=key, body=b'{"touser":"oUnknownFan"}')
         assert (status, json.loads(body)["errcode"]) == (200, 0)
 
 
+# --- callers among themselves
+
+def test_one_caller_whose_calls_stall_leaves_room_for_the_others(bench):
+    """Its own share used up over many accounts, none of which is at its own limit."""
+    gate = threading.Event()
+    bench.weixin.plan(STALLED, lambda: gate.wait(60) and OK)
+    greedy = bench.add_caller("greedy", ["*"], ["*"], [])["key"]
+    accounts = [f"wxgreedy{number}" for number in range(3)]
+    for name in accounts:
+        bench.tokens.new_token(f"{COMPONENT}/{name}")
+    with Load(bench.deployment.port("wxbus-api-proxy", "listen"), greedy, [f"/accounts/{name}{STALLED}" for name in accounts],
+              CALLER_IN_FLIGHT + 20, 0.05) as stuck:
+        try:
+            wait_until(lambda: len(bench.weixin.to(STALLED)) == CALLER_IN_FLIGHT, 20, "the caller's share used up")
+            status, errcode, headers = bench.errcode(f"/accounts/{accounts[0]}{SEND}", key=greedy)
+            assert (status, errcode, headers["Retry-After"]) == (429, 45011, "1")
+            assert bench.call(f"/accounts/{accounts[0]}{SEND}")[0] == 200       # another caller, the same account
+            assert len(bench.weixin.to(STALLED)) == CALLER_IN_FLIGHT
+        finally:
+            gate.set()
+    assert set(stuck.statuses) <= {200, 429} and not stuck.failures
+
+
+# --- without a key
+
+def person(bench, address="127.0.0.1"):
+    """(status, errcode, Retry-After) of a stranger's call from this address."""
+    connection = http.client.HTTPConnection("127.0.0.1", bench.deployment.port("wxbus-api-proxy", "listen"), timeout=30,
+                                            source_address=(address, 0))
+    try:
+        connection.request("GET", f"{PERSON}?access_token=person-token&openid=o")
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())["errcode"], int(answer.getheader("Retry-After") or 0)
+    finally:
+        connection.close()
+
+
+def test_calls_without_a_key_are_bounded_by_address_and_in_total(bench):
+    gate = threading.Event()
+    bench.weixin.good.add("person-token")
+    bench.weixin.plan(PERSON, lambda: gate.wait(30) and OK)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        try:
+            inside = []
+            for address in ("127.0.0.1", "127.0.0.2"):
+                inside += [pool.submit(person, bench, address) for _ in range(4)]
+                wait_until(lambda: len(bench.weixin.to(PERSON)) == len(inside), 20, "half of the places taken")
+                assert person(bench, address) == (429, 45011, 1)
+            assert person(bench, "127.0.0.3") == (429, 45011, 1)
+            assert len(bench.weixin.to(PERSON)) == 8
+            assert bench.call(f"/accounts/{ACCOUNT}{SEND}")[0] == 200       # whoever has a key does not notice
+        finally:
+            gate.set()
+        assert [answer.result()[0] for answer in inside] == [200] * 8
+    assert person(bench, "127.0.0.3") == (200, 0, 0)
+
+
+def test_calls_without_a_key_are_bounded_by_rate(bench):
+    bench.weixin.good.add("person-token")
+    started = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:      # fewer than an address may have under way
+        got = list(pool.map(lambda _: person(bench, "127.0.0.4"), range(120)))
+    seconds = time.monotonic() - started
+    passed = len(bench.weixin.to(PERSON))
+    assert set(got) == {(200, 0, 0), (429, 45011, 1)} and got.count((200, 0, 0)) == passed
+    assert 20 <= passed <= 20 * (1 + seconds) + 1
+    assert person(bench, "127.0.0.5")[0] == 200
+
+
 # --- fair sharing
 
-class Load:
-    """Clients that call one account after the other until stopped; keeps how long each call took."""
-
-    def __init__(self, bench, clients, path_of, statuses):
-        self._bench, self._path_of, self._statuses = bench, path_of, statuses
-        self.took_ms, self.wrong, self.refused = [], [], 0
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(clients)]
-
-    def _run(self, number):
-        while not self._stop.is_set():
-            started = time.monotonic()
-            try:
-                status, headers, _ = self._bench.call(self._path_of(number), timeout_s=60)
-            except OSError as error:
-                self.wrong.append(error)
-                return
-            self.took_ms.append((time.monotonic() - started) * 1000)
-            if status not in self._statuses:
-                self.wrong.append(status)
-            if status == 429:
-                self.refused += 1
-            self._stop.wait(int(headers.get("Retry-After", 0)) or 0.02)
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-
-    def join(self):
-        for thread in self._threads:
-            thread.join(60)
-
-    def p99_ms(self):
-        return sorted(self.took_ms)[int(len(self.took_ms) * 0.99)]
-
-
-def test_one_stalled_account_does_not_slow_the_others(bench, long):
-    stalled, others, stall_s = (400, 100, 30) if long else (110, 15, 8)
+def test_one_stalled_account_does_not_slow_the_others(bench, long, record_property):
+    stalled, others, pause_s, alone_s, stall_s = (400, 100, 0.2, 15, 30) if long else (110, 15, 0.03, 1, 3)
     accounts = [f"wxfair{number}" for number in range(10)]
     for name in accounts:
         bench.tokens.new_token(f"{COMPONENT}/{name}")
     gate = threading.Event()
-    bench.weixin.plan(STALLED, lambda: gate.wait(stall_s + 10) and OK)
+    bench.weixin.plan(STALLED, lambda: gate.wait(stall_s + 30) and OK)
+    port = bench.deployment.port("wxbus-api-proxy", "listen")
 
-    def path_of(number):
-        return f"/accounts/{accounts[number % len(accounts)]}{SEND}"
+    def load(seconds):
+        with Load(port, bench.key, [f"/accounts/{name}{SEND}" for name in accounts], others, pause_s) as made:
+            time.sleep(seconds)
+        assert set(made.statuses) == {200} and not made.failures, (made.statuses, made.failures)
+        return made
 
-    try:
-        with Load(bench, others, path_of, {200}) as alone:
-            time.sleep(stall_s / 2)
-        alone.join()
-        with Load(bench, stalled, lambda _: f"/accounts/{ACCOUNT}{STALLED}", {200, 429}) as stuck:
-            wait_until(lambda: len(bench.weixin.to(STALLED)) >= 64, 20, "the account's share used up")
-            with Load(bench, others, path_of, {200}) as beside:
-                time.sleep(stall_s)
-            beside.join()
-        assert len(bench.weixin.to(STALLED)) == 64
-    finally:
-        gate.set()
-    stuck.join()
-    print(f"p99 of the others alone {alone.p99_ms():.1f} ms ({len(alone.took_ms)} calls), beside {stalled} stalled calls "
-          f"{beside.p99_ms():.1f} ms ({len(beside.took_ms)} calls); {stuck.refused} refused with 429")
-    assert not alone.wrong and not beside.wrong and not stuck.wrong
-    assert stuck.refused > 0
-    assert beside.p99_ms() < 3 * alone.p99_ms()
+    load(1)                             # tokens and connections are there
+    before = load(alone_s)
+    with Load(port, bench.key, [f"/accounts/{ACCOUNT}{STALLED}"], stalled, 0.02) as stuck:
+        try:
+            wait_until(lambda: len(bench.weixin.to(STALLED)) >= ACCOUNT_IN_FLIGHT, 30, "the account's share used up")
+            beside = load(stall_s)
+            assert len(bench.weixin.to(STALLED)) == ACCOUNT_IN_FLIGHT
+        finally:
+            gate.set()
+    after = load(alone_s)
+    alone_ms = max(before.p99_ms(), after.p99_ms())
+    record_property("clients", f"{stalled} of a stalled account, {others} of others")
+    record_property("p99 of the others, alone", f"{before.p99_ms():.1f} ms before, {after.p99_ms():.1f} ms after")
+    record_property("p99 of the others, beside", f"{beside.p99_ms():.1f} ms ({len(beside.took_ms)} calls in {stall_s} s)")
+    record_property("refused with 429", stuck.statuses[429])
+    assert set(stuck.statuses) == {200, 429} and not stuck.failures
+    # A short run has few calls: what a busy machine does to the hundredth of them says nothing below 100 ms.
+    assert beside.p99_ms() < (3 * alone_ms if long else max(3 * alone_ms, 100)), (alone_ms, beside.p99_ms())

@@ -2,13 +2,13 @@
 # Debian 12 and 13 have all of them; every deps_require prints and installs only what is missing.
 
 DEPS_BUILD="build-essential cmake ninja-build pkg-config libcivetweb-dev librdkafka-dev libpq-dev
-	libcurl4-openssl-dev libssl-dev libjson-c-dev libexpat1-dev libcmocka-dev uthash-dev zlib1g-dev"
+	libcurl4-openssl-dev libssl-dev libjson-c-dev libexpat1-dev libpcre2-dev libcmocka-dev uthash-dev zlib1g-dev"
 DEPS_DATABASE="postgresql postgresql-client"
 DEPS_KAFKA="python3 default-jre-headless maven"
 DEPS_PYTHON="python3-cryptography"
 DEPS_DEMO="kcat"
 DEPS_TEST="python3-pytest python3-pytest-timeout python3-confluent-kafka python3-psycopg2 kcat
-	chromium chromium-driver python3-selenium fonts-wqy-microhei"
+	chromium chromium-driver python3-selenium fonts-wqy-microhei wrk"
 DEPS_CLANG="clang llvm"
 DEPS_FORMAT="clang-format"
 

@@ -2,14 +2,15 @@
 # part in which no test ran has failed.
 
 command_test() {
-	local kafka=auto sanitize=no long=no only="" option
+	local kafka=auto sanitize=no long=no only="" limit=45m option
+	local jobs=$((3 * $(nproc)))            # unit tests mostly wait: for brokers, for time
 
 	while [ $# -gt 0 ]; do
 		option=$1
 		shift
 		case $option in
 		--kafka=real | --kafka=embedded) kafka=${option#--kafka=} ;;
-		--long) long=yes ;;
+		--long) long=yes limit=4h ;;
 		--sanitize) sanitize=yes ;;
 		-k)
 			[ $# -gt 0 ] || { echo "./dev test: -k needs an expression" >&2; return 2; }
@@ -29,24 +30,32 @@ command_test() {
 	TEST_FAILED=""
 	build dev
 	if [ -z "$only" ]; then
-		test_part "unit tests" ctest --preset dev -j "$(nproc)" --no-tests=error
+		test_part "unit tests" ctest --preset dev -j "$jobs" --no-tests=error
 		deps_require CLANG
 		build clang
 		build asan
-		test_part "unit tests under sanitizers" test_sanitized ctest --preset asan -j "$(nproc)" --no-tests=error
+		test_part "unit tests under sanitizers" test_sanitized ctest --preset asan -j "$jobs" --no-tests=error
 	fi
-	test_part "integration tests, $kafka Kafka" env WXBUS_BUILD_DIR="$ROOT/build/dev" \
-		"$PYTHON" -m pytest tests/integration ${only:+-k "$only"}
+	test_part "integration tests, $kafka Kafka" test_integration dev "$limit" ${only:+-k "$only"}
 	if [ $sanitize = yes ]; then
 		build asan
 		test_part "integration tests under sanitizers, $kafka Kafka" test_sanitized \
-			env WXBUS_BUILD_DIR="$ROOT/build/asan" "$PYTHON" -m pytest tests/integration ${only:+-k "$only"}
+			test_integration asan "$limit" ${only:+-k "$only"}
 	fi
 	if [ -n "$TEST_FAILED" ]; then
 		printf 'FAILED: %s\n' "${TEST_FAILED#, }"
 		return 1
 	fi
 	echo "all passed"
+}
+
+# test_integration PRESET LIMIT [PYTEST_OPTION...]. A run that hangs is aborted, and prints where each thread stood.
+test_integration() {
+	local preset=$1 limit=$2
+
+	shift 2
+	WXBUS_BUILD_DIR=$ROOT/build/$preset timeout --signal=ABRT --kill-after=1m "$limit" \
+		"$PYTHON" -m pytest tests/integration "$@"
 }
 
 # Real if it can be had: Java, Maven and the jars. Asked for by name, its lack is an error.

@@ -26,6 +26,9 @@ static const struct {
 	{"POST", "/admin/push/updateauthorized", admin_push_updateauthorized},
 	{"POST", "/admin/push/unauthorized", admin_push_unauthorized},
 	{"POST", "/admin/push/message", admin_push_message},
+	{"POST", "/admin/push/sample", admin_push_sample},
+	{"GET", "/admin/samples", admin_get_samples},
+	{"POST", "/admin/delivery", admin_set_delivery},
 	{"POST", "/admin/release-check", admin_release_check},
 	{"GET", "/admin/record", admin_get_record},
 	{"GET", "/admin/tokens", admin_get_tokens},
@@ -33,6 +36,7 @@ static const struct {
 	{"POST", "/admin/push-order", admin_set_push_order},
 	{"POST", "/admin/login", admin_login},
 	{"GET", "/admin/fans", admin_get_fans},
+	{"POST", "/admin/clock", admin_set_clock},
 	{"POST", "/admin/faults", admin_add_fault},
 	{"POST", "/admin/faults/clear", admin_clear_faults},
 };

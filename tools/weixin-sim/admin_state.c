@@ -9,7 +9,8 @@
 
 #include "common/base/banned.h"
 
-#define WAIT_MAX_MS 60000
+#define WAIT_MAX_MS   60000
+#define OFFSET_MAX_MS INT64_C(315360000000) /* ten years */
 
 int admin_healthz(struct admin_call *call)
 {
@@ -23,6 +24,8 @@ int admin_reset(struct admin_call *call)
 	state_forget(&call->sim->state);
 	state_unlock(&call->sim->state);
 	faults_clear(&call->sim->faults);
+	delivery_forget(&call->sim->delivery);
+	atomic_store(&call->sim->clock_offset_ms, 0);
 	record_forget(&call->sim->record);
 	return 200;
 }
@@ -343,6 +346,17 @@ int admin_get_fans(struct admin_call *call)
 	call->answer = json_new_object();
 	json_set(call->answer, "fans", fans);
 	return 200;
+}
+
+/* Weixin's clock is ahead of ours, or behind. */
+int admin_set_clock(struct admin_call *call)
+{
+	int64_t offset_ms;
+	int status = admin_int(call, "offset_ms", 0, -OFFSET_MAX_MS, OFFSET_MAX_MS, &offset_ms);
+
+	if (status == 0)
+		atomic_store(&call->sim->clock_offset_ms, offset_ms);
+	return status == 0 ? 200 : status;
 }
 
 int admin_add_fault(struct admin_call *call)

@@ -121,6 +121,8 @@ struct outcome {
 	struct buf body;
 	int errcode;
 	bool is_json;
+	bool reset;
+	int64_t cut; /* FAULT_UNCUT, or so many bytes of the body are sent */
 };
 
 static void write_outcome(struct outcome *o, int errcode, struct json *answer)
@@ -140,6 +142,12 @@ static void write_fault(struct outcome *o, const struct fault *f)
 {
 	if (f->errcode) {
 		write_outcome(o, f->errcode, NULL);
+		return;
+	}
+	if (f->reset) {
+		o->http_status = 0;
+		o->is_json = false;
+		o->reset = true;
 		return;
 	}
 	o->http_status = f->http_status ? f->http_status : 200;
@@ -205,23 +213,15 @@ static int read_call(struct httpd_request *req, struct api_call *call)
 	return 0;
 }
 
-static void sleep_unless_stopping(const struct sim *sim, int64_t ms)
-{
-	int64_t until = clock_mono_ms() + ms;
-
-	while (!atomic_load(&sim->stopping) && clock_mono_ms() < until)
-		clock_sleep_ms(until - clock_mono_ms() < 50 ? until - clock_mono_ms() : 50);
-}
-
 /* The call with the faults that were asked for it. */
 static void run(struct api_call *call, struct outcome *o, bool *faulty)
 {
-	struct fault fault = {0};
+	struct fault fault = {.cut = FAULT_UNCUT};
 	int errcode;
 
-	*faulty = faults_take(&call->sim->faults, call->path, &fault);
+	*faulty = faults_take(&call->sim->faults, FAULT_OF_CALL, call->path, &fault);
 	if (*faulty && !fault.after)
-		sleep_unless_stopping(call->sim, fault.delay_ms);
+		sim_sleep(call->sim, fault.delay_ms);
 	if (!*faulty || fault.after || !fault_answers(&fault)) {
 		errcode = perform(call);
 		write_outcome(o, errcode, call->answer);
@@ -230,9 +230,26 @@ static void run(struct api_call *call, struct outcome *o, bool *faulty)
 		buf_reset(&o->body);
 		write_fault(o, &fault);
 	}
+	o->cut = fault.cut;
 	if (*faulty && fault.after)
-		sleep_unless_stopping(call->sim, fault.delay_ms);
+		sim_sleep(call->sim, fault.delay_ms);
 	free(fault.body);
+}
+
+/* The bytes of the answer, or what a fault leaves of them. */
+static void send_outcome(struct httpd_request *req, const struct outcome *o)
+{
+	const char *body = buf_cstr(&o->body);
+
+	if (o->reset) {
+		httpd_reply_reset(req);
+	} else if (o->cut == FAULT_UNCUT || (size_t)o->cut >= o->body.len) {
+		httpd_reply(req, o->http_status, o->content_type, body, o->body.len, NULL, 0);
+	} else {
+		httpd_reply_begin(req, o->http_status, o->content_type, (long long)o->body.len, NULL, 0);
+		(void)httpd_reply_write(req, body, (size_t)o->cut);
+		httpd_reply_abort(req);
+	}
 }
 
 void api_handle(struct httpd_request *req, void *arg)
@@ -247,7 +264,7 @@ void api_handle(struct httpd_request *req, void *arg)
 	if (read_call(req, &call) == 0) {
 		run(&call, &o, &faulty);
 		record_call(&call, httpd_query(req), &o, faulty, at_ms, clock_mono_ms() - started_ms);
-		httpd_reply(req, o.http_status, o.content_type, buf_cstr(&o.body), o.body.len, NULL, 0);
+		send_outcome(req, &o);
 		if (call.wants_ticket)
 			ticker_push_soon(call.sim->ticker, call.component_appid);
 	}

@@ -13,7 +13,7 @@
 
 #define XML_MAX ((size_t)2 << 20)
 
-const struct play_options play_defaults = {.create_time = -1};
+const struct play_options play_defaults = {.retries = -1, .create_time = -1};
 
 static int unknown(struct err *err, const char *what)
 {
@@ -27,9 +27,9 @@ static int conflict(struct err *err, const char *what)
 	return PLAY_CONFLICT;
 }
 
-static int64_t create_time(const struct play_options *o)
+static int64_t create_time(const struct sim *sim, const struct play_options *o)
 {
-	return o->create_time < 0 ? clock_wall_ms() / 1000 : o->create_time;
+	return o->create_time < 0 ? sim_told_ms(sim) / 1000 : o->create_time;
 }
 
 /* Writes the plaintext and sends; releases `push`. */
@@ -41,7 +41,9 @@ static int send_fields(struct sim *sim, struct push *push, const struct json *fi
 
 	if (rc == 0) {
 		push->xml = buf_detach(&xml);
-		push->retries = o->retries;
+		push->retries = o->retries < 0 ? delivery_retries(&sim->delivery, push->kind) : o->retries;
+		push->late_ms = o->late_ms;
+		push->duplicates = o->duplicates;
 		if (o->timeout_ms > 0 && o->timeout_ms < push->timeout_ms)
 			push->timeout_ms = o->timeout_ms;
 		push_send(sim, push, out);
@@ -51,13 +53,18 @@ static int send_fields(struct sim *sim, struct push *push, const struct json *fi
 	return rc;
 }
 
-static struct json *event_fields(
-	const char *component_appid, const char *info_type, const struct play_options *o)
+static void copy_member(struct json *to, const struct json *from, const char *name)
+{
+	json_set(to, name, json_copy(json_get(from, name)));
+}
+
+static struct json *event_fields(const struct sim *sim, const char *component_appid, const char *info_type,
+	const struct play_options *o)
 {
 	struct json *fields = json_new_object();
 
 	json_set_str(fields, "AppId", component_appid);
-	json_set_int(fields, "CreateTime", create_time(o));
+	json_set_int(fields, "CreateTime", create_time(sim, o));
 	json_set_str(fields, "InfoType", info_type);
 	return fields;
 }
@@ -100,7 +107,7 @@ int play_ticket(struct sim *sim, const char *component_appid, bool same, const s
 	state_unlock(&sim->state);
 	if (!p)
 		return unknown(err, "no such platform");
-	fields = event_fields(component_appid, "component_verify_ticket", o);
+	fields = event_fields(sim, component_appid, "component_verify_ticket", o);
 	json_set_str(fields, "ComponentVerifyTicket", ticket_out);
 	return send_event(sim, component_appid, NULL, fields, o, out, err);
 }
@@ -145,7 +152,7 @@ int play_grant(struct sim *sim, const struct grant_request *r, struct grant *out
 		str_copy(out->code, sizeof(out->code), code->value);
 		str_copy(out->pre_auth_code, sizeof(out->pre_auth_code),
 			r->pre_auth_code ? r->pre_auth_code : p->pre_auth_code);
-		out->expires_ms = code->expires_ms;
+		out->expires_ms = code->expires_ms + atomic_load(&sim->clock_offset_ms);
 	}
 	state_unlock(&sim->state);
 	return rc;
@@ -154,7 +161,7 @@ int play_grant(struct sim *sim, const struct grant_request *r, struct grant *out
 int play_push_grant(struct sim *sim, const struct grant *g, const char *info_type,
 	const struct play_options *o, struct push_result *out, struct err *err)
 {
-	struct json *fields = event_fields(g->component_appid, info_type, o);
+	struct json *fields = event_fields(sim, g->component_appid, info_type, o);
 
 	json_set_str(fields, "AuthorizerAppid", g->appid);
 	json_set_str(fields, "AuthorizationCode", g->code);
@@ -181,19 +188,32 @@ int play_unauthorized(struct sim *sim, const char *component_appid, const char *
 	state_unlock(&sim->state);
 	if (rc)
 		return rc;
-	fields = event_fields(component_appid, "unauthorized", o);
+	fields = event_fields(sim, component_appid, "unauthorized", o);
 	json_set_str(fields, "AuthorizerAppid", appid);
 	return send_event(sim, component_appid, appid, fields, o, out, err);
 }
 
-static void copy_member(struct json *to, const struct json *from, const char *name)
+int play_platform(struct sim *sim, const char *component_appid, const char *appid, const struct json *fields,
+	const struct play_options *o, struct push_result *out, struct err *err)
 {
-	json_set(to, name, json_copy(json_get(from, name)));
+	const char *info_type = json_get_str(fields, "InfoType"), *name;
+	const struct json *value;
+	struct json *all;
+	size_t it = 0;
+
+	if (!info_type || strlen(info_type) >= NAME_MAX_LEN) {
+		err_set(err, ERR_REJECT, EINVAL, "InfoType is missing or too long");
+		return PLAY_WRONG;
+	}
+	all = event_fields(sim, component_appid, info_type, o);
+	while (json_next(fields, &it, &name, &value))
+		copy_member(all, fields, name);
+	return send_event(sim, component_appid, appid, all, o, out, err);
 }
 
 /* The four common elements first, each replaced by a field of that name; then the fields; then MsgId. */
-static struct json *message_fields(
-	const struct play_message *m, const char *user_name, const char *msg_id, const struct play_options *o)
+static struct json *message_fields(const struct sim *sim, const struct play_message *m, const char *user_name,
+	const char *msg_id, const struct play_options *o)
 {
 	struct json *fields = json_new_object();
 	const struct json *value;
@@ -203,7 +223,7 @@ static struct json *message_fields(
 
 	json_set_str(fields, "ToUserName", user_name);
 	json_set_str(fields, "FromUserName", m->openid);
-	json_set_int(fields, "CreateTime", create_time(o));
+	json_set_int(fields, "CreateTime", create_time(sim, o));
 	while (json_next(m->fields, &it, &name, &value))
 		copy_member(fields, m->fields, name);
 	if (msg_id[0] && str_to_int64(msg_id, strlen(msg_id), 0, INT64_MAX, &number) == 0)
@@ -264,7 +284,7 @@ int play_message(struct sim *sim, const struct play_message *m, const struct pla
 	str_copy(push.kind, sizeof(push.kind), event ? event : type);
 	push.is_message = event == NULL;
 	choose_msg_id(sim, m, event != NULL, push.msg_id, sizeof(push.msg_id));
-	fields = message_fields(m, push.user_name, push.msg_id, o);
+	fields = message_fields(sim, m, push.user_name, push.msg_id, o);
 	rc = send_fields(sim, &push, fields, o, out, err);
 	json_free(&fields);
 	return rc;

@@ -168,6 +168,12 @@ static void judge(const struct push *push, struct attempt *a)
 	a->answer = verify_answer(&expected, buf_cstr(&a->body), a->body.len, &a->reply, a->why);
 }
 
+/* What Weixin's alarms count. */
+static bool is_failure(enum answer a)
+{
+	return a == ANSWER_TIMEOUT || a == ANSWER_REFUSED || a == ANSWER_ILLEGAL;
+}
+
 /* A new timestamp, nonce and ciphertext each time, as for a repeated push. */
 static void deliver(struct sim *sim, const struct push *push, struct attempt *a)
 {
@@ -176,7 +182,7 @@ static void deliver(struct sim *sim, const struct push *push, struct attempt *a)
 	struct push_query query;
 
 	*a = (struct attempt){.at_ms = clock_wall_ms(), .body = BUF_INIT(ANSWER_MAX)};
-	snprintf(a->timestamp, sizeof(a->timestamp), "%" PRId64, a->at_ms / 1000);
+	snprintf(a->timestamp, sizeof(a->timestamp), "%" PRId64, sim_told_ms(sim) / 1000);
 	weixin_random_digits(a->nonce, 10);
 	weixin_encrypt(push->key, NULL, push->xml, strlen(push->xml), push->component_appid, &encrypt);
 	push_xml_envelope(to_account ? "ToUserName" : "AppId",
@@ -184,6 +190,7 @@ static void deliver(struct sim *sim, const struct push *push, struct attempt *a)
 	write_query(push, a, buf_cstr(&encrypt), &query);
 	post(sim, push, &query, &body, a);
 	judge(push, a);
+	delivery_count(&sim->delivery, push->url, is_failure(a->answer));
 	buf_release(&encrypt);
 	buf_release(&body);
 }
@@ -258,22 +265,102 @@ static bool is_repeated(const struct attempt *a)
 	return a->answer == ANSWER_TIMEOUT || a->answer == ANSWER_REFUSED;
 }
 
+/* One more delivery of a push, while the first is under way. */
+struct duplicate {
+	struct sim *sim;
+	const struct push *push;
+	struct attempt attempt;
+	pthread_t thread;
+	bool started;
+};
+
+static void *run_duplicate(void *arg)
+{
+	struct duplicate *d = arg;
+
+	deliver(d->sim, d->push, &d->attempt);
+	return NULL;
+}
+
+/* Where a thread cannot be had, that delivery is not made; the record then lacks it. */
+static struct duplicate *start_duplicates(struct sim *sim, const struct push *push, int64_t n)
+{
+	struct duplicate *all = n ? xcalloc((size_t)n, sizeof(*all)) : NULL;
+
+	for (int64_t i = 0; i < n; i++) {
+		all[i] = (struct duplicate){.sim = sim, .push = push};
+		all[i].started = pthread_create(&all[i].thread, NULL, run_duplicate, &all[i]) == 0;
+	}
+	return all;
+}
+
+static void finish_duplicates(struct duplicate *all, int64_t n, struct json *entry)
+{
+	struct json *list = json_new_array();
+
+	for (int64_t i = 0; i < n; i++) {
+		if (!all[i].started)
+			continue;
+		pthread_join(all[i].thread, NULL);
+		json_push(list, attempt_json(&all[i].attempt));
+		attempt_release(&all[i].attempt);
+	}
+	free(all);
+	json_set(entry, "duplicates", list);
+}
+
+/* The delay and the duplicates of the options and of a fault that was asked for. */
+static int64_t await_time(struct sim *sim, const struct push *push)
+{
+	int64_t late_ms = push->late_ms, duplicates = push->duplicates;
+	struct fault fault;
+
+	if (faults_take(&sim->faults, FAULT_OF_PUSH, push->kind, &fault)) {
+		late_ms += fault.delay_ms;
+		duplicates += fault.duplicates;
+		free(fault.body);
+	}
+	sim_sleep(sim, late_ms);
+	return duplicates;
+}
+
+/* Nothing is sent. */
+static void pass_over(struct attempt *a)
+{
+	*a = (struct attempt){.answer = ANSWER_SHIELDED, .body = BUF_INIT(0)};
+	str_copy(a->why, sizeof(a->why),
+		"too many failures in a row: nothing is pushed to this URL for now (MarkFail)");
+}
+
 void push_send(struct sim *sim, const struct push *push, struct push_result *out)
 {
 	struct json *attempts = json_new_array();
-	int64_t started_ms = clock_mono_ms(), repeats = 0;
+	int64_t started_ms, repeats = 0, n_duplicates;
+	struct duplicate *duplicates;
 	struct attempt a;
 
 	memset(out, 0, sizeof(*out));
 	out->entry = entry_new(sim, push);
+	n_duplicates = await_time(sim, push);
+	started_ms = clock_mono_ms();
+	if (delivery_shielded(&sim->delivery, push->url)) {
+		pass_over(&a);
+		finish(out, attempts, &a, 0);
+		finish_duplicates(NULL, 0, out->entry);
+		record_add(&sim->record, "push", out->entry);
+		return;
+	}
+	duplicates = start_duplicates(sim, push, n_duplicates);
 	deliver(sim, push, &a);
 	json_push(attempts, attempt_json(&a));
-	while (is_repeated(&a) && repeats++ < push->retries && !atomic_load(&sim->stopping)) {
+	while (is_repeated(&a) && repeats++ < push->retries && !atomic_load(&sim->stopping) &&
+		!delivery_shielded(&sim->delivery, push->url)) {
 		attempt_release(&a);
 		deliver(sim, push, &a);
 		json_push(attempts, attempt_json(&a));
 	}
 	finish(out, attempts, &a, clock_mono_ms() - started_ms);
+	finish_duplicates(duplicates, n_duplicates, out->entry);
 	attempt_release(&a);
 	record_add(&sim->record, "push", out->entry);
 }

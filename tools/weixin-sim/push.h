@@ -21,9 +21,11 @@ struct push {
 	char kind[NAME_MAX_LEN];      /* for the record: InfoType, MsgType or Event */
 	char msg_id[24];              /* "" if it has none */
 	char url[URL_MAX + NAME_MAX_LEN];
-	char *xml;       /* the plaintext; owned */
-	bool is_message; /* no event */
-	int64_t retries; /* at most, after a time-out or a refusal */
+	char *xml;          /* the plaintext; owned */
+	bool is_message;    /* no event */
+	int64_t retries;    /* at most, after a time-out or a refusal */
+	int64_t late_ms;    /* before the first delivery */
+	int64_t duplicates; /* further deliveries at the same time as the first, not repeated */
 	int64_t timeout_ms;
 };
 

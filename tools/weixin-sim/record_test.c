@@ -1,4 +1,3 @@
-#include "tools/weixin-sim/faults.h"
 #include "tools/weixin-sim/record.h"
 
 #include <setjmp.h>
@@ -81,61 +80,11 @@ static void record_drops_the_oldest_and_says_so(void **state)
 	record_release(&r);
 }
 
-static int add_fault(struct faults *f, const char *text)
-{
-	struct json *j = NULL;
-	struct err err;
-	int rc;
-
-	assert_int_equal(json_parse(text, strlen(text), &limits, &j, NULL), 0);
-	rc = faults_add(f, j, &err);
-	json_free(&j);
-	return rc;
-}
-
-static void faults_are_taken_in_order_and_as_often_as_asked(void **state)
-{
-	struct faults f;
-	struct fault got = {0};
-
-	(void)state;
-	faults_init(&f);
-	assert_int_equal(add_fault(&f, "{\"path\":\"/a\",\"errcode\":45009,\"count\":2}"), 0);
-	assert_int_equal(
-		add_fault(&f, "{\"path\":\"*\",\"body\":\"<html>\",\"delay_ms\":5,\"when\":\"after\"}"), 0);
-	assert_true(faults_take(&f, "/a", &got));
-	assert_int_equal(got.errcode, 45009);
-	assert_true(faults_take(&f, "/b", &got));
-	assert_string_equal(got.body, "<html>");
-	assert_true(got.after);
-	assert_int_equal(got.delay_ms, 5);
-	free(got.body);
-	assert_true(faults_take(&f, "/a", &got));
-	assert_false(faults_take(&f, "/a", &got));
-	faults_release(&f);
-}
-
-static void faults_refuse_what_asks_for_nothing(void **state)
-{
-	struct faults f;
-
-	(void)state;
-	faults_init(&f);
-	assert_int_equal(add_fault(&f, "{\"path\":\"/a\"}"), -1);
-	assert_int_equal(add_fault(&f, "{\"errcode\":1}"), -1);
-	assert_int_equal(add_fault(&f, "{\"path\":\"/a\",\"errcode\":\"x\"}"), -1);
-	assert_int_equal(add_fault(&f, "{\"path\":\"/a\",\"errcode\":1,\"when\":\"never\"}"), -1);
-	assert_int_equal(add_fault(&f, "{\"path\":\"/a\",\"errcode\":1,\"count\":0}"), -1);
-	faults_release(&f);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(record_gives_entries_above_a_number_in_their_order),
 		cmocka_unit_test(record_drops_the_oldest_and_says_so),
-		cmocka_unit_test(faults_are_taken_in_order_and_as_often_as_asked),
-		cmocka_unit_test(faults_refuse_what_asks_for_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

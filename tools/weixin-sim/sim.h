@@ -1,8 +1,10 @@
 #ifndef WEIXIN_SIM_SIM_H
 #define WEIXIN_SIM_SIM_H
 
+#include "common/base/clock.h"
 #include "common/httpc/httpc.h"
 #include "tools/weixin-sim/conf.h"
+#include "tools/weixin-sim/delivery.h"
 #include "tools/weixin-sim/faults.h"
 #include "tools/weixin-sim/record.h"
 #include "tools/weixin-sim/state.h"
@@ -20,12 +22,29 @@ struct sim {
 	struct state state;
 	struct record record;
 	struct faults faults;
+	struct delivery delivery;
 	struct httpc *httpc;
 	struct ticker *ticker;
 	atomic_ullong pushes;  /* made so far, for their ids */
 	atomic_ullong msg_ids; /* the same for MsgId */
 	atomic_int push_order; /* enum push_order */
+	atomic_llong clock_offset_ms;
 	atomic_bool stopping;
 };
+
+/* What Weixin takes for now, in all that it tells a platform. Its own terms run on the true clock. */
+static inline int64_t sim_told_ms(const struct sim *sim)
+{
+	return clock_wall_ms() + atomic_load(&sim->clock_offset_ms);
+}
+
+/* As far as the simulator is not told to stop. */
+static inline void sim_sleep(const struct sim *sim, int64_t ms)
+{
+	int64_t until = clock_mono_ms() + ms;
+
+	while (!atomic_load(&sim->stopping) && clock_mono_ms() < until)
+		clock_sleep_ms(until - clock_mono_ms() < 50 ? until - clock_mono_ms() : 50);
+}
 
 #endif

@@ -23,9 +23,11 @@ class Peer:
 
     def __init__(self):
         peer = self
+        self.connections = 0
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True      # headers and body are two writes
 
             def do_GET(self):
                 url = urllib.parse.urlsplit(self.path)
@@ -48,11 +50,15 @@ class Peer:
                 pass
 
         class Server(http.server.ThreadingHTTPServer):
-            request_queue_size = 256
+            request_queue_size = 1024
             daemon_threads = True
 
             def handle_error(self, *_):
                 pass
+
+            def get_request(self):
+                peer.connections += 1
+                return super().get_request()
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"

@@ -22,7 +22,7 @@ _given = set()
 
 def free_port():
     """A TCP port of 127.0.0.1 that nothing listens on and that was not given out before."""
-    while True:
+    while len(_given) < len(_PORTS):
         port = random.choice(_PORTS)
         if port in _given:
             continue
@@ -33,6 +33,7 @@ def free_port():
                 continue
         _given.add(port)
         return port
+    raise ChildError(f"every port of {_PORTS} has been given out")
 
 
 def wait_until(condition, timeout_s, what, interval_s=0.02):

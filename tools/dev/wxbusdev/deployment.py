@@ -144,7 +144,9 @@ class Deployment:
 
     def port(self, instance, what):
         """The port of one instance: what is "listen", "internal" or "admin". It stays over restarts."""
-        return self._ports.setdefault((instance, what), free_port())
+        if (instance, what) not in self._ports:
+            self._ports[instance, what] = free_port()
+        return self._ports[instance, what]
 
     def url(self, instance, what="listen"):
         return f"http://127.0.0.1:{self.port(instance, what)}"

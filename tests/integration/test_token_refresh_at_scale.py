@@ -78,15 +78,6 @@ def fleet(new_deployment, long):
     return Fleet(deployment, 10000 if long else 1000)
 
 
-@pytest.fixture
-def figure(request, logs):
-    """figure(name, value): a line of figures.txt among the run's logs."""
-    def write(name, value):
-        with open(logs / "figures.txt", "a", encoding="utf-8") as file:
-            file.write(f"{request.node.name}: {name}: {value}\n")
-    return write
-
-
 @pytest.fixture(autouse=True)
 def no_faults_left(request):
     yield
@@ -96,22 +87,22 @@ def no_faults_left(request):
 
 
 @pytest.mark.timeout(900)
-def test_many_due_at_once_are_each_refreshed_once_by_two_replicas(fleet, figure):
+def test_many_due_at_once_are_each_refreshed_once_by_two_replicas(fleet, record_property):
     fleet.sim.call("/admin/faults", path=PATH, delay_ms=50, count=EVERY_CALL)
     since, start = fleet.now(), time.monotonic()
     fleet.make_all_due()
     fleet.wait_all_refreshed(60)
-    figure("seconds", round(time.monotonic() - start, 1))
+    record_property(f"{len(fleet.appids)} tokens refreshed in", f"{time.monotonic() - start:.1f} s")
     assert fleet.refreshes(since) == collections.Counter(fleet.appids)
     fleet.check_stored_tokens()
     for replica in REPLICAS:
         service = fleet.deployment.service(replica)
-        figure(f"{replica} peak MB", round(memory_mb(service, "VmHWM")))
+        record_property(f"most memory of {replica}", f"{memory_mb(service, 'VmHWM'):.0f} MB")
         assert has_sanitizer(service) or memory_mb(service, "VmHWM") < 64
 
 
 @pytest.mark.timeout(900)
-def test_kills_cost_at_most_one_further_refresh_per_token_in_flight(fleet, long, figure):
+def test_kills_cost_at_most_one_further_refresh_per_token_in_flight(fleet, long, record_property):
     kills, rng = 20 if long else 3, random.Random(20261120)
     fleet.sim.call("/admin/faults", path=PATH, delay_ms=50, count=EVERY_CALL)
     since = fleet.now()
@@ -126,7 +117,7 @@ def test_kills_cost_at_most_one_further_refresh_per_token_in_flight(fleet, long,
         fleet.deployment.service(replica).wait_ready(90)
     refreshes = fleet.refreshes(since)
     further = sum(refreshes.values()) - len(fleet.appids)
-    figure("further refreshes", further)
+    record_property(f"further refreshes after {kills} kills", further)
     assert set(refreshes) == set(fleet.appids)
     assert 0 <= further <= kills * REFRESH_THREADS and max(refreshes.values()) <= 1 + kills
     fleet.check_stored_tokens()
@@ -150,7 +141,7 @@ def test_a_platform_in_trouble_is_asked_seldom_and_recovers_by_itself(fleet):
     fleet.check_stored_tokens()
 
 
-def test_a_hundred_thousand_accounts_cost_neither_time_nor_memory(new_deployment, figure):
+def test_a_hundred_thousand_accounts_cost_neither_time_nor_memory(new_deployment, record_property):
     deployment = new_deployment()
     world = World.__new__(World)
     world.deployment = deployment
@@ -163,8 +154,8 @@ def test_a_hundred_thousand_accounts_cost_neither_time_nor_memory(new_deployment
     seconds = time.monotonic() - start
     service = deployment.service(SERVICE)
     time.sleep(2)
-    figure("seconds to ready", round(seconds, 2))
-    figure("MB", round(memory_mb(service)))
+    record_property("100,000 accounts ready in", f"{seconds:.2f} s")
+    record_property("memory with them", f"{memory_mb(service):.0f} MB")
     assert seconds < 10
     assert has_sanitizer(service) or memory_mb(service) < 64
     deployment.close()

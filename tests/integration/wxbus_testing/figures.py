@@ -1,0 +1,61 @@
+"""What the tests measured, as one table at the end of the run.
+
+A test says record_property("name", "value with its unit"), which is pytest's own way. With WXBUS_TEST_LONG the table
+is also written to build/full-size.md, ready to be kept under docs/.
+"""
+
+import datetime
+import os
+import pathlib
+import platform
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+REPORT = ROOT / "build" / "full-size.md"
+_rows = []                              # (test, what, value)
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "call" and report.passed:
+        test = report.nodeid.rpartition("/")[2].removesuffix("]").replace(".py::", ": ").replace("[", ", ")
+        _rows.extend((test, name, str(value)) for name, value in report.user_properties)
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not _rows:
+        return
+    terminalreporter.section("figures")
+    width = max(len(what) for _, what, _ in _rows)
+    last = None
+    for test, what, value in _rows:
+        if test != last:
+            terminalreporter.write_line(test)
+            last = test
+        terminalreporter.write_line(f"    {what:{width}}  {value}")
+    if os.environ.get("WXBUS_TEST_LONG") == "yes":
+        REPORT.parent.mkdir(exist_ok=True)
+        REPORT.write_text(_markdown(), encoding="utf-8")
+        terminalreporter.write_line(f"also in {REPORT}")
+
+
+def _markdown():
+    lines = ["# Measured at full size", "",
+             f"`./dev test --long`, {datetime.date.today()}, commit {_output('git', 'rev-parse', '--short', 'HEAD')}, "
+             f"{os.cpu_count()} cores, {_memory_gib()} GiB, {_distribution()}, Linux {platform.release()}, "
+             f"{_output('gcc', '--version').splitlines()[0]}; Kafka, PostgreSQL, the simulated Weixin and the tests "
+             "share these cores.", "",
+             "| test | what | measured |", "|---|---|---|"]
+    lines += [f"| {test} | {what} | {value} |" for test, what, value in _rows]
+    return "\n".join(lines) + "\n"
+
+
+def _output(*argv):
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _memory_gib():
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2 ** 30)
+
+
+def _distribution():
+    return platform.freedesktop_os_release()["PRETTY_NAME"]
