@@ -12,5 +12,11 @@ int callers_rotate_main(int argc, char **argv);
 int accounts_repliers_main(int argc, char **argv);
 int accounts_channel_main(int argc, char **argv);
 int accounts_show_main(int argc, char **argv);
+int audit_main(int argc, char **argv);
+int keys_show_main(int argc, char **argv);
+int keys_rotate_main(int argc, char **argv);
+int platforms_new_main(int argc, char **argv);
+int platforms_show_main(int argc, char **argv);
+int users_forget_main(int argc, char **argv);
 
 #endif

@@ -13,6 +13,13 @@ static const struct command commands[] = {
 	{"callers", "list", "list a platform's callers, without keys", callers_list_main},
 	{"callers", "revoke", "end a caller's key for good", callers_revoke_main},
 	{"callers", "rotate", "give a caller a new key and print it", callers_rotate_main},
+	{"platforms", "new", "make a platform's keys and print what to enter in Weixin's console",
+		platforms_new_main},
+	{"platforms", "show", "print what stands in Weixin's console, without secrets", platforms_show_main},
+	{"users", "forget", "have everybody forget a fan", users_forget_main},
+	{"keys", "show", "tell which keys are still needed, and when one may be removed", keys_show_main},
+	{"keys", "rotate", "seal anew what older master keys have sealed", keys_rotate_main},
+	{"audit", NULL, "tell who authorized, refreshed and changed what", audit_main},
 };
 
 const char *argp_program_version = "wxbus " WXBUS_VERSION;
