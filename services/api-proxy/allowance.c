@@ -68,6 +68,7 @@ static const char sql_read[] =
 static const char sql_tell[] =
 	"INSERT INTO api_proxy.allowance_feed (member, behind, seen_at) VALUES ($1, $2, now()) "
 	"ON CONFLICT (member) DO UPDATE SET behind = $2, seen_at = now()";
+static const char sql_leave[] = "DELETE FROM api_proxy.allowance_feed WHERE member = $1";
 static const char sql_forget[] =
 	"DELETE FROM api_proxy.allowance_feed WHERE seen_at < now() - interval '15 seconds'";
 static const char sql_sweep[] =
@@ -235,6 +236,11 @@ int allowance_tell_feed(struct pg_pool *pool, const char *member, bool behind, s
 	int rc = RUN(pool, sql_tell, NULL, err, pg_text(member), pg_bool(behind));
 
 	return rc < 0 ? rc : run(pool, sql_forget, NULL, 0, NULL, err);
+}
+
+int allowance_leave_feed(struct pg_pool *pool, const char *member, struct err *err)
+{
+	return RUN(pool, sql_leave, NULL, err, pg_text(member));
 }
 
 int64_t allowance_sweep(struct pg_pool *pool, struct err *err)

@@ -530,13 +530,14 @@ def test_a_recorded_result_is_published_when_kafka_is_back(bench, kafka):
     bench.weixin.plan(SEND, wait_for_gate)
     bench.request("no-kafka")
     wait_until(lambda: bench.weixin.calls, 10, "the call under way")
-    kafka.stop()
+    kafka.pause()
     try:
         gate.set()
         assert bench.call(f"/accounts/{ACCOUNT}/cgi-bin/menu/get", method="GET")[0] == 200
-        time.sleep(1)
+        wait_until(lambda: "[no-kafka] waiting: the result is not published" in bench.proxy.log_path.read_text(), 20,
+                   "a result that cannot be published")
     finally:
-        kafka.start()
+        kafka.resume()
     with bench.results() as results:
         assert results.by_id("no-kafka", 30).json["outcome"] == "ok"
     assert len(bench.weixin.to(SEND)) == 1

@@ -19,6 +19,13 @@ static const struct command commands[] = {
 	{"quota", "show", "show how often an API of Weixin's may still be called today", quota_show_main},
 	{"quota", "clear", "set the counts of calls to Weixin back to zero", quota_clear_main},
 	{"rid", NULL, "show what Weixin knows of a failed call", rid_main},
+	{"platforms", "new", "make a platform's keys and print what to enter in Weixin's console",
+		platforms_new_main},
+	{"platforms", "show", "print what stands in Weixin's console, without secrets", platforms_show_main},
+	{"users", "forget", "have everybody forget a fan", users_forget_main},
+	{"keys", "show", "tell which keys are still needed, and when one may be removed", keys_show_main},
+	{"keys", "rotate", "seal anew what older master keys have sealed", keys_rotate_main},
+	{"audit", NULL, "tell who authorized, refreshed and changed what", audit_main},
 };
 
 const char *argp_program_version = "wxbus " WXBUS_VERSION;
