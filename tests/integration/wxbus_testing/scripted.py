@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import threading
+import time
 import urllib.parse
 
 from . import topics
@@ -69,7 +70,7 @@ class Peer:
         self._server.server_close()
 
 
-Call = collections.namedtuple("Call", "method path query body headers")
+Call = collections.namedtuple("Call", "method path query body headers at")      # at: time.monotonic()
 
 
 class Weixin(Peer):
@@ -92,7 +93,7 @@ class Weixin(Peer):
     def answer(self, method, path, query, body, headers):
         parameters = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
         with self._lock:
-            self.calls.append(Call(method, path, parameters, body, dict(headers)))
+            self.calls.append(Call(method, path, parameters, body, dict(headers), time.monotonic()))
             token = parameters.get("access_token") or parameters.get("component_access_token")
             if token not in self.good:
                 plan = {"errcode": 40001, "errmsg": "invalid credential rid: 1"}
