@@ -299,12 +299,12 @@ def test_accounts_are_listed_by_filters_in_aligned_columns(world):
     world.database("UPDATE token_service.accounts SET refused_at = now(), refused_errcode = 61023 WHERE appid = %s",
                    plain)
     row = world.deployment.command("accounts", "list", "--mark", "refused",
-                                   "--platform", world.component).stdout.splitlines()[1]
+                                   "--component", world.component).stdout.splitlines()[1]
     assert plain in row and "refused 61023" in row
     assert json.loads(world.deployment.command("accounts", "list", "--mark", "refused",
                                                "--json").stdout)["token"]["refused_errcode"] == 61023
-    assert len(world.deployment.command("accounts", "list", "--platform", "wxnobody").stdout.splitlines()) == 1
-    for wrong in (["--state", "x"], ["--mark", "Refused"], ["--platform", "a/b"], ["x"]):
+    assert len(world.deployment.command("accounts", "list", "--component", "wxnobody").stdout.splitlines()) == 1
+    for wrong in (["--state", "x"], ["--mark", "Refused"], ["--component", "a/b"], ["x"]):
         assert world.deployment.command("accounts", "list", *wrong, check=False).returncode == 2
 
 

@@ -57,11 +57,11 @@ def test_quotas_are_shown_and_cleared(world, account):
     path = "/cgi-bin/component/api_get_authorizer_info"
     used = json.loads(world.deployment.command("quota", "show", path).stdout)["quota"]["used"]
     assert used >= 1
-    assert world.deployment.command("quota", "clear", "--platform", world.component).stdout.startswith(world.component)
-    shown = json.loads(world.deployment.command("quota", "show", path, "--platform", world.component).stdout)
+    assert world.deployment.command("quota", "clear", "--component", world.component).stdout.startswith(world.component)
+    shown = json.loads(world.deployment.command("quota", "show", path, "--component", world.component).stdout)
     assert shown["quota"] == {"daily_limit": 10000, "used": 0, "remain": 10000} and shown["rate_limit"]
     send = "/cgi-bin/message/custom/send"
-    shown = json.loads(world.deployment.command("quota", "show", send, "--account", account).stdout)
+    shown = json.loads(world.deployment.command("quota", "show", send, "--appid", account).stdout)
     assert shown["quota"]["daily_limit"] == 500000
     for wrong, errcode in ((send, 76022), ("cgi-bin/x", 76003), ("/cgi-bin/x", 76021)):
         answer = world.deployment.command("quota", "show", wrong, check=False)
