@@ -8,6 +8,7 @@
 #include "proto/internal_auth.h"
 #include "proto/topics.h"
 #include "services/token-service/metrics.h"
+#include "services/token-service/oauth_store.h"
 #include "services/token-service/v1_route.h"
 
 #include <stdio.h>
@@ -348,6 +349,72 @@ static void serve_status(const struct v1 *v, struct httpd_request *req, const st
 	reply(req, 200, &fields);
 }
 
+/* --- targets of web page authorization ---------------------------------------------------------------------
+ */
+
+static void reply_targets(struct httpd_request *req, const struct oauth_targets *targets)
+{
+	struct json *fields = json_new_object(), *list = json_new_array();
+
+	for (size_t i = 0; i < targets->n; i++)
+		json_push(list, json_new_string(targets->list[i]));
+	json_set(fields, "targets", list);
+	reply(req, 200, &fields);
+}
+
+/* Borrowed from the body. */
+static int read_targets(const struct json *list, struct oauth_targets *out)
+{
+	size_t n = json_len(list);
+
+	if (json_kind(list) != JSON_ARRAY || n > OAUTH_TARGETS_MAX)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		const char *target = json_str(json_at(list, i));
+
+		if (!target || !oauth_target_rule_ok(target))
+			return -1;
+		out->list[i] = target;
+	}
+	out->n = n;
+	return 0;
+}
+
+static void serve_targets(const struct v1 *v, struct httpd_request *req, const struct credential_id *id)
+{
+	struct arena arena = ARENA_INIT;
+	struct oauth_targets targets;
+	struct account_state state;
+	struct err err;
+
+	if (account_look(v->x->store, id, 0, &state, &err) < 0 ||
+		oauth_targets_list(v->x->store, id, &arena, &targets, &err) < 0)
+		refuse_for_now(req, id->appid, &err);
+	else if (!state.exists)
+		refuse(req, 404, "unknown", "no such account");
+	else
+		reply_targets(req, &targets);
+	arena_release(&arena);
+}
+
+static void serve_set_targets(const struct v1 *v, struct httpd_request *req, const struct credential_id *id,
+	const struct json *body)
+{
+	struct oauth_targets targets = {.n = 0};
+	struct err err;
+
+	if (read_targets(json_get(body, "targets"), &targets) < 0) {
+		refuse(req, 400, "malformed",
+			"targets: a list of up to 50 addresses like \"https://shop.example.com/club\" is "
+			"needed");
+		return;
+	}
+	if (!changed(v, req, id, oauth_targets_set(v->x->store, id, &targets, &err), &err))
+		return;
+	log_info(id->appid, "targets of web page authorization changed");
+	serve_targets(v, req, id);
+}
+
 /* --- all of /v1 --------------------------------------------------------------------------------------------
  */
 
@@ -407,6 +474,10 @@ static void dispatch(
 		serve_status(v, req, &route->id);
 		return;
 	}
+	if (route->action == V1_OAUTH_TARGETS) {
+		serve_targets(v, req, &route->id);
+		return;
+	}
 	if (json_parse(body->data, body->len, &limits, &json, &err) < 0) {
 		refuse(req, 400, "malformed", "the body is no JSON");
 		return;
@@ -417,6 +488,8 @@ static void dispatch(
 		serve_exchange(v, req, &route->id, json);
 	else if (route->action == V1_CHANNEL)
 		serve_channel(v, req, &route->id, json);
+	else if (route->action == V1_OAUTH_TARGETS_SET)
+		serve_set_targets(v, req, &route->id, json);
 	else
 		serve_repliers(v, req, &route->id, json);
 	json_free(&json);

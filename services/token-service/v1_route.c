@@ -19,6 +19,8 @@ static const struct row {
 	{"accounts", "repliers", "PUT", V1_REPLIERS, SCOPE_ADMIN},
 	{"accounts", "channel", "PUT", V1_CHANNEL, SCOPE_ADMIN},
 	{"accounts", "status", "GET", V1_STATUS, SCOPE_ADMIN},
+	{"accounts", "oauth-targets", "GET", V1_OAUTH_TARGETS, SCOPE_ADMIN},
+	{"accounts", "oauth-targets", "PUT", V1_OAUTH_TARGETS_SET, SCOPE_ADMIN},
 	{"platforms", "token", "GET", V1_TOKEN, SCOPE_TOKEN},
 	{"platforms", "refresh", "POST", V1_REFRESH, SCOPE_TOKEN},
 	{"platforms", "exchange", "POST", V1_EXCHANGE, SCOPE_EXCHANGE},
@@ -47,6 +49,7 @@ int v1_route_parse(const char *method, const char *path, struct v1_route *out)
 {
 	struct str v1, collection, what;
 	struct v1_route route = {.action = V1_TOKEN};
+	int status = 404;
 	bool accounts;
 
 	if (!next_segment(&path, &v1) || !str_eq_cstr(v1, "v1") || !next_segment(&path, &collection))
@@ -59,12 +62,13 @@ int v1_route_parse(const char *method, const char *path, struct v1_route *out)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if (!str_eq_cstr(collection, rows[i].collection) || !str_eq_cstr(what, rows[i].what))
 			continue;
+		status = 405;
 		if (strcmp(method, rows[i].method) != 0)
-			return 405;
+			continue;
 		route.action = rows[i].action;
 		route.scope = rows[i].scope;
 		*out = route;
 		return 0;
 	}
-	return 404;
+	return status;
 }

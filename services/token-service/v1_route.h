@@ -5,7 +5,17 @@
 #include "services/token-service/credential_store.h"
 
 /* Which of /v1's few requests a method and a path are; pure. */
-enum v1_action { V1_TOKEN, V1_REFRESH, V1_DIRECTORY, V1_EXCHANGE, V1_REPLIERS, V1_CHANNEL, V1_STATUS };
+enum v1_action {
+	V1_TOKEN,
+	V1_REFRESH,
+	V1_DIRECTORY,
+	V1_EXCHANGE,
+	V1_REPLIERS,
+	V1_CHANNEL,
+	V1_STATUS,
+	V1_OAUTH_TARGETS,
+	V1_OAUTH_TARGETS_SET
+};
 
 struct v1_route {
 	enum v1_action action;

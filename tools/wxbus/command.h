@@ -42,5 +42,6 @@ int callers_rotate_main(int argc, char **argv);
 int accounts_repliers_main(int argc, char **argv);
 int accounts_channel_main(int argc, char **argv);
 int accounts_show_main(int argc, char **argv);
+int accounts_oauth_main(int argc, char **argv);
 
 #endif

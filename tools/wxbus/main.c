@@ -12,6 +12,8 @@ static const struct command commands[] = {
 	{"accounts", "channel", "send an account's messages to the released or to the tested businesses",
 		accounts_channel_main},
 	{"accounts", "show", "tell what is known of an account and how its token stands", accounts_show_main},
+	{"accounts", "oauth", "say to which sites an account's visitors may be sent back",
+		accounts_oauth_main},
 	{"callers", "add", "add a caller to api-proxy and print its key", callers_add_main},
 	{"callers", "list", "list a platform's callers, without keys", callers_list_main},
 	{"callers", "revoke", "end a caller's key for good", callers_revoke_main},
