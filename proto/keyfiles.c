@@ -249,6 +249,23 @@ int master_open(const struct master_keys *k, const char *row, const void *sealed
 	return crypto_gcm_open(key->key, row, strlen(row), p + 1 + id_len, len - 1 - id_len, out, err);
 }
 
+int master_reseal(const struct master_keys *k, const char *row, const void *sealed, size_t len,
+	struct buf *out, struct err *err)
+{
+	struct buf plain = BUF_INIT(len);
+	int rc = master_open(k, row, sealed, len, &plain, err);
+
+	if (rc == 0)
+		master_seal(k, row, plain.data, plain.len, out);
+	buf_wipe_release(&plain);
+	return rc;
+}
+
+bool master_keys_hold(const struct master_keys *k, const char *id)
+{
+	return master_find(k, id, strlen(id)) != NULL;
+}
+
 /* Event keys */
 
 static int take_event_key(const struct key_file *f, void *arg, struct err *err)

@@ -30,6 +30,10 @@ void master_seal(
 	const struct master_keys *k, const char *row, const void *plain, size_t len, struct buf *out);
 int master_open(const struct master_keys *k, const char *row, const void *sealed, size_t len, struct buf *out,
 	struct err *err);
+/* The same value under the first key. ERR_REJECT: it does not open. */
+int master_reseal(const struct master_keys *k, const char *row, const void *sealed, size_t len,
+	struct buf *out, struct err *err);
+bool master_keys_hold(const struct master_keys *k, const char *id);
 
 /* WXBUS_EVENT_KEY_FILE (ingress): base64 of token-service's X25519 public key.
  * WXBUS_EVENT_PRIVATE_KEYS_FILE (token-service): base64 of private keys, a line each; the first is the

@@ -116,6 +116,27 @@ static void master_open_opens_what_any_of_the_keys_sealed(void **state)
 	buf_release(&plain);
 }
 
+static void master_reseal_seals_under_the_first_key_for_the_same_row_only(void **state)
+{
+	struct buf sealed = BUF_INIT(256), fresh = BUF_INIT(256), plain = BUF_INIT(256);
+	struct err err;
+
+	(void)state;
+	master_seal(&only_old, "row/1", "token", 5, &sealed);
+	assert_int_equal(master_reseal(&both, "row/1", sealed.data, sealed.len, &fresh, NULL), 0);
+	assert_int_equal(master_open(&only_new, "row/1", fresh.data, fresh.len, &plain, NULL), 0);
+	assert_string_equal(buf_cstr(&plain), "token");
+	buf_reset(&fresh);
+	assert_int_equal(master_reseal(&both, "row/2", sealed.data, sealed.len, &fresh, &err), -1);
+	assert_int_equal(err.kind, ERR_REJECT);
+	assert_int_equal(master_reseal(&only_new, "row/1", sealed.data, sealed.len, &fresh, &err), -1);
+	assert_int_equal(fresh.len, 0);
+	assert_true(master_keys_hold(&both, "old") && !master_keys_hold(&only_new, "old"));
+	buf_release(&sealed);
+	buf_release(&fresh);
+	buf_release(&plain);
+}
+
 static void master_open_rejects_other_rows_keys_and_changed_bytes(void **state)
 {
 	struct buf sealed = BUF_INIT(1024), plain = BUF_INIT(1024);
@@ -227,6 +248,7 @@ int main(void)
 		TESTING_CASE(a_missing_file_is_named),
 		TESTING_CASE(master_open_opens_what_any_of_the_keys_sealed),
 		TESTING_CASE(master_open_rejects_other_rows_keys_and_changed_bytes),
+		TESTING_CASE(master_reseal_seals_under_the_first_key_for_the_same_row_only),
 		TESTING_CASE(event_keys_are_one_public_and_some_private),
 		TESTING_CASE(internal_keys_have_names_and_scopes),
 		TESTING_CASE(internal_keys_read_says_what_is_wrong),

@@ -20,6 +20,9 @@ struct pg; /* one connection, used by one thread at a time */
 int pg_pool_new(
 	struct pg_pool **out, const char *url, int size, const char *application_name, struct err *err);
 void pg_pool_free(struct pg_pool **pool);
+/* Before the first pg_take(): names without a schema are those of this one, on every connection. A statement
+ * can then serve a business's schema and that of its release under test. `schema`: a-z, 0-9 and '_'. */
+void pg_pool_use_schema(struct pg_pool *pool, const char *schema);
 bool pg_pool_healthy(
 	const struct pg_pool *pool); /* the last attempt to use a connection went well; any thread */
 

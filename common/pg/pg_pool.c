@@ -27,6 +27,7 @@ struct pg_pool {
 	atomic_bool healthy;
 	char *url;
 	char *application_name;
+	char *schema; /* NULL: as the database has it */
 };
 
 static void ignore_notice(void *arg, const char *message)
@@ -99,7 +100,14 @@ void pg_pool_free(struct pg_pool **poolp)
 	free(pool->slots);
 	free(pool->url);
 	free(pool->application_name);
+	free(pool->schema);
 	free(pool);
+}
+
+void pg_pool_use_schema(struct pg_pool *pool, const char *schema)
+{
+	assert(!pool->schema && strspn(schema, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(schema));
+	pool->schema = xstrdup(schema);
 }
 
 bool pg_pool_healthy(const struct pg_pool *pool)
@@ -148,6 +156,24 @@ static int connect_slot(struct pg *pg, struct err *err)
 	return err_set(err, ERR_RETRY, 0, "database: cannot connect: %s", reason);
 }
 
+/* Not as a start-up option of the connection: those of the operator's URI would replace it. */
+static int enter_schema(struct pg *pg, struct err *err)
+{
+	char *sql;
+	int rc;
+
+	if (!pg->pool->schema)
+		return 0;
+	sql = xasprintf("SET search_path TO \"%s\"", pg->pool->schema);
+	rc = pg_exec_script(pg, sql, err);
+	free(sql);
+	if (rc < 0) {
+		disconnect(pg);
+		err->kind = ERR_RETRY; /* nothing of the caller's has been asked yet */
+	}
+	return rc;
+}
+
 static struct pg *take_slot(struct pg_pool *pool, int64_t wait_ms)
 {
 	struct timespec until = clock_mono_timespec(clock_mono_ms() + wait_ms);
@@ -186,7 +212,7 @@ int pg_take(struct pg_pool *pool, int64_t wait_ms, struct pg **out, struct err *
 		return err_set(err, ERR_RETRY, 0, "database: all %d connections are in use", pool->size);
 	if (!still_there(pg->conn))
 		disconnect(pg);
-	connected = pg->conn || connect_slot(pg, err) == 0;
+	connected = pg->conn || (connect_slot(pg, err) == 0 && enter_schema(pg, err) == 0);
 	pg_pool_note(pool, connected);
 	if (!connected) {
 		give_slot(pg);

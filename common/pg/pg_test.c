@@ -272,6 +272,33 @@ static void a_notification_arrives(void **state)
 	pg_pool_free(&pool);
 }
 
+static void every_connection_of_a_pool_is_in_its_schema(void **state)
+{
+	struct pg_pool *pool = test_pool(2), *other = test_pool(1);
+	struct pg *pg, *killer = test_take(other);
+	struct pg_result *res = NULL;
+	struct err err;
+	int64_t pid = 0;
+
+	(void)state;
+	pg_pool_use_schema(pool, "of_pool_test");
+	exec(killer, "DROP SCHEMA IF EXISTS of_pool_test CASCADE; CREATE SCHEMA of_pool_test; "
+		     "CREATE TABLE of_pool_test.things (n int)");
+	for (int round = 0; round < 2; round++) {
+		pg = test_take(pool);
+		assert_int_equal(
+			pg_exec(pg, "SELECT pg_backend_pid(), count(*) FROM things", NULL, 0, &res, &err), 0);
+		pid = pg_value_int(res, 0, 0);
+		pg_result_free(&res);
+		pg_give(pool, &pg);
+		kill_backend(killer, pid);
+	}
+	exec(killer, "DROP SCHEMA of_pool_test CASCADE");
+	pg_give(other, &killer);
+	pg_pool_free(&pool);
+	pg_pool_free(&other);
+}
+
 static void a_malformed_url_is_refused_without_its_password(void **state)
 {
 	struct pg_pool *pool = NULL;
@@ -311,6 +338,7 @@ int main(void)
 		TESTING_CASE(taking_waits_no_longer_than_asked),
 		TESTING_CASE(many_threads_share_few_connections),
 		TESTING_CASE(a_notification_arrives),
+		TESTING_CASE(every_connection_of_a_pool_is_in_its_schema),
 		TESTING_CASE(a_malformed_url_is_refused_without_its_password),
 		TESTING_CASE(a_server_that_is_away_is_worth_a_retry),
 	};

@@ -3,12 +3,15 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
+#include "common/json/json.h"
 #include "proto/account.h"
+#include "services/token-service/audit.h"
 #include "services/token-service/event_store.h"
 #include "services/token-service/outbox.h"
 #include "services/token-service/schedule.h"
 #include "services/token-service/seal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,6 +232,22 @@ static void seal_tokens(const struct keys *keys, const struct credential_id *id,
 		&out->refresh_token);
 }
 
+/* "sets +1,2 -3", for people. */
+static int note_authorized(
+	struct pg *pg, const struct credential_id *id, const struct func_difference *d, struct err *err)
+{
+	struct buf detail = BUF_INIT(ARRAY_MAX);
+	int rc;
+
+	for (size_t i = 0; i < d->n_added; i++)
+		buf_addf(&detail, "%s%" PRId64, i ? "," : "sets +", d->added[i]);
+	for (size_t i = 0; i < d->n_removed; i++)
+		buf_addf(&detail, "%s%" PRId64, i ? "," : d->n_added ? " -" : "sets -", d->removed[i]);
+	rc = audit_add(pg, id, "authorized", buf_cstr(&detail), err);
+	buf_release(&detail);
+	return rc;
+}
+
 int account_authorize(const struct store *s, struct pg *pg, const char *component_appid,
 	const struct weixin_authorization *a, int64_t event_s, struct func_difference *difference_out,
 	struct err *err)
@@ -250,8 +269,10 @@ int account_authorize(const struct store *s, struct pg *pg, const char *componen
 		rc = publish(pg, &id, err);
 	if (rc == 0)
 		rc = event_put_info(pg, id.component_appid, id.appid, version, err);
-	if (rc == 0)
+	if (rc == 0) {
 		func_difference_make(before, n_before, a->func_ids, a->n_func_ids, difference_out);
+		rc = note_authorized(pg, &id, difference_out, err);
+	}
 	free(before);
 	buf_release(&sealed.token);
 	buf_release(&sealed.refresh_token);
@@ -360,9 +381,93 @@ int account_unauthorize(struct pg *pg, const struct credential_id *id, int64_t e
 	if (PG_EXEC(pg,
 		    "DELETE FROM token_service.refresh_token_history WHERE component_appid = $1 AND appid = "
 		    "$2",
-		    NULL, err, pg_text(id->component_appid), pg_text(id->appid)) < 0)
+		    NULL, err, pg_text(id->component_appid), pg_text(id->appid)) < 0 ||
+		audit_add(pg, id, "unauthorized", "", err) < 0)
 		return -1;
 	return publish(pg, id, err);
+}
+
+/* --- long unauthorized -------------------------------------------------------------------------------------
+ */
+
+struct erasing {
+	int64_t days, limit;
+};
+
+static int tell_erased(struct pg *pg, const struct credential_id *id, struct err *err)
+{
+	struct buf value = BUF_INIT(1024);
+	struct json *fields = json_new_object();
+	int rc;
+
+	json_set_str(fields, "component_appid", id->component_appid);
+	json_set_str(fields, "appid", id->appid);
+	json_write(fields, &value);
+	rc = outbox_add(pg,
+		&(struct outbox_record){
+			.topic = TOPIC_PLATFORM_NOTICES,
+			.component_appid = id->component_appid,
+			.appid = id->appid,
+			.type = "wxbus.account.erased",
+			.value = buf_cstr(&value),
+		},
+		err);
+	json_free(&fields);
+	buf_release(&value);
+	return rc;
+}
+
+static int erase_account(struct pg *pg, const struct credential_id *id, struct err *err)
+{
+	int rc;
+
+	if ((rc = PG_EXEC(pg,
+		     "UPDATE token_service.accounts SET version = version + 1, updated_at = now(), user_name "
+		     "= '',"
+		     " nick_name = '', kind = 'other', verified = false, func_ids = '{}', ref = NULL"
+		     " WHERE component_appid = $1 AND appid = $2",
+		     NULL, err, pg_text(id->component_appid), pg_text(id->appid))) < 0 ||
+		(rc = PG_EXEC(pg,
+			 "DELETE FROM token_service.login_sessions WHERE component_appid = $1 AND appid = $2",
+			 NULL, err, pg_text(id->component_appid), pg_text(id->appid))) < 0 ||
+		(rc = PG_EXEC(pg,
+			 "DELETE FROM token_service.oauth_targets WHERE component_appid = $1 AND appid = $2",
+			 NULL, err, pg_text(id->component_appid), pg_text(id->appid))) < 0 ||
+		(rc = tell_erased(pg, id, err)) < 0 ||
+		(rc = audit_add(pg, id, "account erased", "", err)) < 0)
+		return rc;
+	return publish(pg, id, err);
+}
+
+static int erase_body(struct pg *pg, void *arg, struct err *err)
+{
+	const struct erasing *e = arg;
+	struct pg_result *res = NULL;
+	int rc = 0, n;
+
+	if (PG_EXEC(pg,
+		    "SELECT component_appid, appid FROM token_service.accounts WHERE state = 'unauthorized'"
+		    " AND updated_at <= now() - $1 * interval '1 day' AND (user_name <> '' OR nick_name <> ''"
+		    "   OR func_ids <> '{}' OR ref IS NOT NULL) LIMIT $2 FOR UPDATE SKIP LOCKED",
+		    &res, err, pg_int8(e->days), pg_int8(e->limit)) < 0)
+		return -1;
+	n = pg_rows(res);
+	for (int i = 0; rc == 0 && i < n; i++) {
+		struct credential_id id = {"", ""};
+
+		(void)str_copy(id.component_appid, sizeof(id.component_appid), pg_value(res, i, 0));
+		(void)str_copy(id.appid, sizeof(id.appid), pg_value(res, i, 1));
+		rc = erase_account(pg, &id, err);
+	}
+	pg_result_free(&res);
+	return rc < 0 ? rc : n;
+}
+
+int account_erase_left(const struct store *s, int64_t days, int64_t limit, struct err *err)
+{
+	struct erasing e = {days, limit};
+
+	return store_tx(s, erase_body, &e, err);
 }
 
 /* --- repliers ----------------------------------------------------------------------------------------------
@@ -388,6 +493,8 @@ static int repliers_body(struct pg *pg, void *arg, struct err *err)
 		pg_text(buf_cstr(&repliers)));
 	if (rc == 0)
 		rc = pg_affected(res) > 0 ? publish(pg, r->id, err) : ACCOUNT_MISSING;
+	if (rc == 0)
+		rc = audit_add(pg, r->id, "repliers", buf_cstr(&repliers), err);
 	pg_result_free(&res);
 	buf_release(&repliers);
 	return rc;
@@ -416,7 +523,9 @@ int account_set_ref(struct pg *pg, const struct credential_id *id, const char *r
 		return -1;
 	changed = pg_affected(res) > 0;
 	pg_result_free(&res);
-	return changed ? publish(pg, id, err) : 0;
+	if (!changed)
+		return 0;
+	return audit_add(pg, id, "ref", ref ? "set" : "none", err) < 0 ? -1 : publish(pg, id, err);
 }
 
 /* --- channel -----------------------------------------------------------------------------------------------
@@ -440,6 +549,8 @@ static int channel_body(struct pg *pg, void *arg, struct err *err)
 		pg_text(account_channel_name(c->channel)));
 	if (rc == 0)
 		rc = pg_affected(res) > 0 ? publish(pg, c->id, err) : ACCOUNT_MISSING;
+	if (rc == 0)
+		rc = audit_add(pg, c->id, "channel", account_channel_name(c->channel), err);
 	pg_result_free(&res);
 	return rc;
 }

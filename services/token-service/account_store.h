@@ -85,4 +85,11 @@ int account_record(const struct store *s, const struct credential_id *id, struct
 int account_newest(const struct store *s, const char *component_appid, int64_t within_s,
 	struct credential_id *out, struct err *err);
 
+/* What is left of accounts that left `days` ago and have not come back: names, permission sets, `ref`, their
+ * people's logins (tokens went at once). Kept are the appid, the state, the version and what was set here.
+ * The directory and the notice wxbus.account.erased {"component_appid","appid"} tell the others. How many; up
+ * to `limit` at a time. By Weixin's rules for developers, what a service brought is deleted once its use
+ * ends. */
+int account_erase_left(const struct store *s, int64_t days, int64_t limit, struct err *err);
+
 #endif

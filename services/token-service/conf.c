@@ -59,6 +59,10 @@ const struct conf_item token_service_items[] = {
 	CONF_INT("WXBUS_REFRESH_THREADS", workers, "16", 1, 64, "tokens refreshed ahead of expiry at once"),
 	CONF_INT("WXBUS_REFRESHES_PER_DAY", refreshes_per_day, "200", 30, 10000,
 		"no token is refreshed more often on one day (UTC), whoever asks"),
+	CONF_INT("WXBUS_AUDIT_DAYS", audit_days, "30", 1, 3650,
+		"days for which the audit keeps who authorized, refreshed and changed what"),
+	CONF_INT("WXBUS_UNAUTHORIZED_DAYS", unauthorized_days, "30", 0, 3650,
+		"days after which what is known of an account that left is deleted (its tokens are at once)"),
 };
 const size_t n_token_service_items = sizeof(token_service_items) / sizeof(token_service_items[0]);
 

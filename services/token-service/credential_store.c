@@ -4,10 +4,12 @@
 #include "common/base/secret.h"
 #include "common/base/str.h"
 #include "common/json/json.h"
+#include "services/token-service/audit.h"
 #include "services/token-service/outbox.h"
 #include "services/token-service/schedule.h"
 #include "services/token-service/seal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/banned.h"
@@ -301,6 +303,8 @@ static int store_body_token(struct pg *pg, void *arg, struct err *err)
 		keys->master, SEALED_TOKEN, e->id->component_appid, e->id->appid, e->token->token, &token);
 	rc = is_platform(e->id) ? store_platform(pg, e, &token, err)
 				: store_account(pg, e, keys, &token, err);
+	if (rc == 0)
+		rc = audit_add(pg, e->id, "refreshed", "", err);
 	buf_release(&token);
 	keyring_give(e->s->keyring, &keys);
 	return rc;
@@ -388,6 +392,7 @@ static int refuse_body(struct pg *pg, void *arg, struct err *err)
 	const struct ending *e = arg;
 	struct pg_result *res = NULL;
 	bool told = false;
+	char detail[32];
 	int rc;
 
 	if ((rc = end_body(pg, arg, err)) < 0 || rc == LEASE_BUSY)
@@ -398,7 +403,10 @@ static int refuse_body(struct pg *pg, void *arg, struct err *err)
 		&res, err, pg_text(e->id->component_appid), pg_text(e->id->appid), pg_int8(e->errcode));
 	if (rc == 0 && pg_affected(res) > 0) {
 		told = true;
+		(void)snprintf(detail, sizeof(detail), "errcode %d", e->errcode);
 		rc = tell_refused(pg, e, err);
+		if (rc == 0)
+			rc = audit_add(pg, e->id, "refused", detail, err);
 	}
 	pg_result_free(&res);
 	return rc < 0 ? rc : told;

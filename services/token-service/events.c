@@ -9,8 +9,10 @@
 #include "proto/envelope.h"
 #include "proto/reaction.h"
 #include "proto/topics.h"
+#include "services/token-service/audit.h"
 #include "services/token-service/event_handle.h"
 #include "services/token-service/event_open.h"
+#include "services/token-service/key_watch.h"
 #include "services/token-service/metrics.h"
 #include "services/token-service/schedule.h"
 #include "services/token-service/ticket_store.h"
@@ -29,6 +31,7 @@
 #define IDLE_MS      500 /* how often the rows are looked at for those whose time has come */
 #define CLOSE_MS     5000
 #define LAG_EVERY_MS 5000
+#define KEY_EVERY_MS 60000 /* how often the use of one event key is noted */
 
 struct events {
 	const struct kafka_conf *kafka;
@@ -44,6 +47,9 @@ struct events {
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* a row came, or the end */
 	uint64_t rows;       /* stored by this process so far; under the lock */
+	/* The reader's own: the event key whose use was noted last, and when. */
+	uint8_t key_noted[CRYPTO_BOX_KEY_ID_LEN];
+	int64_t key_noted_ms;
 };
 
 /* --- the reader --------------------------------------------------------------------------------------------
@@ -93,6 +99,23 @@ static int take_event(
 	return 0;
 }
 
+/* A record that opened. Where it cannot be noted another one will be: an ingress in use seals every few
+ * minutes. */
+static void note_key(struct events *e, const struct kafka_record *r)
+{
+	struct err err;
+
+	if (e->key_noted_ms && clock_mono_ms() - e->key_noted_ms < KEY_EVERY_MS &&
+		memcmp(e->key_noted, r->value, sizeof(e->key_noted)) == 0)
+		return;
+	if (key_watch_note_event(e->x.store, r->value, r->timestamp_ms, &err) < 0) {
+		log_debug(NULL, "the use of an event key is not noted: %s", err.text);
+		return;
+	}
+	memcpy(e->key_noted, r->value, sizeof(e->key_noted));
+	e->key_noted_ms = clock_mono_ms();
+}
+
 /* 0: durable, its offset may be committed. ERR_REJECT: it can never work. */
 static int take_in(struct events *e, const struct kafka_record *r, struct arena *arena, struct err *err)
 {
@@ -111,6 +134,7 @@ static int take_in(struct events *e, const struct kafka_record *r, struct arena 
 	keyring_give(e->x.store->keyring, &keys);
 	if (rc < 0)
 		return rc;
+	note_key(e, r);
 	if (strcmp(event_field(fields, "InfoType", NULL), "component_verify_ticket") == 0)
 		rc = take_ticket(e, &envelope, fields, err);
 	else
@@ -274,6 +298,7 @@ static void *run_worker(void *arg)
 	struct err err;
 	int rc;
 
+	audit_as(AUDIT_WEIXIN);
 	while (!atomic_load(&e->ending)) {
 		rc = work(e, &err);
 		if (rc < 0) {

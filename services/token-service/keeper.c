@@ -3,7 +3,10 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "services/token-service/account_store.h"
+#include "services/token-service/audit.h"
 #include "services/token-service/event_store.h"
+#include "services/token-service/key_watch.h"
 #include "services/token-service/metrics.h"
 #include "services/token-service/ticket_watch.h"
 
@@ -18,12 +21,14 @@
 #define LOOK_EVERY_MS   1000
 #define TIDY_EVERY_MS   60000
 #define TICKET_EVERY_MS 10000
+#define ERASE_BATCH     100
 #define N_OWN           2 /* threads besides the refreshers */
 
 struct keeper {
 	const struct store *store;
 	struct credentials *credentials;
 	struct weixin_api *weixin;
+	const struct token_service_conf *conf;
 	pthread_t *threads; /* [0] looks at the database, [1] at the tickets */
 	int n_threads;
 	pthread_mutex_t lock;
@@ -157,6 +162,22 @@ static void *run_ticket_watch(void *arg)
 	return NULL;
 }
 
+/* What has to be looked at now and then, and what is forgotten in time. */
+static int tidy(struct keeper *k, struct err *err)
+{
+	int rc;
+
+	if ((rc = event_housekeeping(k->store, err)) < 0 || (rc = key_watch_note(k->store, err)) < 0 ||
+		(rc = audit_sweep(k->store, k->conf->audit_days, err)) < 0)
+		return rc;
+	do {
+		rc = account_erase_left(k->store, k->conf->unauthorized_days, ERASE_BATCH, err);
+	} while (rc == ERASE_BATCH);
+	if (rc > 0)
+		log_info(NULL, "%d accounts that left are erased", rc);
+	return rc < 0 ? rc : 0;
+}
+
 static void *run_look(void *arg)
 {
 	struct keeper *k = arg;
@@ -170,7 +191,7 @@ static void *run_look(void *arg)
 			rc = look_at_tickets(k, &err);
 		if (rc == 0 && (tidied_ms == 0 || clock_mono_ms() - tidied_ms > TIDY_EVERY_MS)) {
 			tidied_ms = clock_mono_ms();
-			rc = event_housekeeping(k->store, &err);
+			rc = tidy(k, &err);
 		}
 		note_database(k, rc, &err);
 	} while (!wait(k, LOOK_EVERY_MS));
@@ -178,14 +199,16 @@ static void *run_look(void *arg)
 }
 
 int keeper_new(struct keeper **out, const struct store *s, struct credentials *c, struct weixin_api *w,
-	int refreshers, struct err *err)
+	const struct token_service_conf *conf, struct err *err)
 {
+	int refreshers = (int)conf->workers;
 	static void *(*const own[])(void *) = {run_look, run_ticket_watch};
 	struct keeper *k = xcalloc(1, sizeof(*k));
 
 	k->store = s;
 	k->credentials = c;
 	k->weixin = w;
+	k->conf = conf;
 	(void)snprintf(k->detail, sizeof(k->detail), "not looked at yet");
 	(void)snprintf(k->tickets, sizeof(k->tickets), "not looked at yet");
 	pthread_mutex_init(&k->lock, NULL);

@@ -1,6 +1,7 @@
 #ifndef SERVICES_TOKEN_SERVICE_KEEPER_H
 #define SERVICES_TOKEN_SERVICE_KEEPER_H
 
+#include "services/token-service/conf.h"
 #include "services/token-service/credentials.h"
 
 #include <stdbool.h>
@@ -10,7 +11,7 @@
 struct keeper;
 
 int keeper_new(struct keeper **out, const struct store *s, struct credentials *c, struct weixin_api *w,
-	int refreshers, struct err *err);
+	const struct token_service_conf *conf, struct err *err);
 void keeper_free(struct keeper **k); /* after the calls under way */
 
 /* The database answers and its schema is there. Any thread. */

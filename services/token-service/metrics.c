@@ -38,4 +38,8 @@ struct metric token_service_metrics[N_TOKEN_SERVICE_METRICS] = {
 		"Authorized accounts of which Weixin takes no refresh token: they have to authorize again."),
 	[M_BREAKER] = METRIC_GAUGE("wxbus_token_service_breaker_open", "component",
 		"1: refreshes of this platform's accounts have failed in a row and are put off."),
+	[M_ERASURES] = METRIC_COUNTER("wxbus_token_service_erasures_total", "why",
+		"Fans forgotten: unsubscribed, or asked (by the operator)."),
+	[M_FANS_LAG] = METRIC_GAUGE("wxbus_token_service_messages_lag", NULL,
+		"Records of messages and messages.test not looked at yet for unsubscriptions."),
 };

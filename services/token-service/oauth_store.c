@@ -4,6 +4,7 @@
 #include "common/base/secret.h"
 #include "common/base/str.h"
 #include "common/crypto/crypto.h"
+#include "services/token-service/audit.h"
 #include "services/token-service/oauth_state.h"
 #include "services/token-service/seal.h"
 
@@ -69,6 +70,18 @@ static int lock_account(struct pg *pg, const struct credential_id *id, struct er
 	return rc;
 }
 
+static int audit_targets(struct pg *pg, const struct setting *s, struct err *err)
+{
+	struct buf detail = BUF_INIT(OAUTH_TARGETS_MAX * (OAUTH_TARGET_MAX + 1));
+	int rc;
+
+	for (size_t i = 0; i < s->targets->n; i++)
+		buf_addf(&detail, "%s%s", i ? " " : "", s->targets->list[i]);
+	rc = audit_add(pg, s->id, "oauth targets", detail.len ? buf_cstr(&detail) : "none", err);
+	buf_release(&detail);
+	return rc;
+}
+
 /* Says the same again when repeated. */
 static int set_body(struct pg *pg, void *arg, struct err *err)
 {
@@ -85,7 +98,7 @@ static int set_body(struct pg *pg, void *arg, struct err *err)
 			" VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
 			NULL, err, pg_text(s->id->component_appid), pg_text(s->id->appid),
 			pg_text(s->targets->list[i]));
-	return rc;
+	return rc < 0 ? rc : audit_targets(pg, s, err);
 }
 
 int oauth_targets_set(const struct store *s, const struct credential_id *id,
@@ -197,6 +210,8 @@ static int add_key(const struct store *s, struct pg *pg, struct err *err)
 	rc = PG_EXEC(pg,
 		"INSERT INTO token_service.oauth_keys (key_id, public_key, private_key) VALUES ($1, $2, $3)",
 		NULL, err, pg_text(key.id), pg_bytea(public_key, sizeof(public_key)), seal_param(&sealed));
+	if (rc == 0)
+		rc = audit_add(pg, &(const struct credential_id){"", ""}, "oauth key made", key.id, err);
 	keyring_give(s->keyring, &keys);
 	buf_release(&sealed);
 	free(row);

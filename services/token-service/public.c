@@ -1,6 +1,7 @@
 #include "services/token-service/public.h"
 
 #include "common/base/str.h"
+#include "services/token-service/audit.h"
 #include "services/token-service/authorize_callback.h"
 #include "services/token-service/authorize_page.h"
 #include "services/token-service/login.h"
@@ -190,6 +191,7 @@ void public_serve(struct httpd_request *req, void *arg)
 	struct public_call c = {.p = arg, .req = req, .arena = ARENA_INIT};
 	int status;
 
+	audit_as(AUDIT_BROWSER); /* this port's threads serve nobody else */
 	find_address(&c);
 	c.lang = lang_choose(NULL, httpd_header(req, "Accept-Language"));
 	status = check(&c);

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/kafka/producer.h"
 #include "services/token-service/events.h"
+#include "services/token-service/fans.h"
 #include "services/token-service/keeper.h"
 #include "services/token-service/metrics.h"
 #include "services/token-service/public.h"
@@ -30,6 +31,7 @@ struct token_service {
 	struct producer *producer;
 	struct outbox *outbox;
 	struct events *events;
+	struct fans *fans;
 	struct keeper *keeper;
 	struct v1 v1;
 	struct httpd *server;
@@ -59,6 +61,13 @@ static bool topics_ready(void *arg, char *detail, size_t size)
 	struct token_service *t = arg;
 
 	return events_ready(t->events, detail, size);
+}
+
+static bool messages_ready(void *arg, char *detail, size_t size)
+{
+	struct token_service *t = arg;
+
+	return fans_ready(t->fans, detail, size);
 }
 
 static bool keys_ready(void *arg, char *detail, size_t size)
@@ -121,8 +130,8 @@ static int start_work(struct token_service *t, struct err *err)
 
 	if ((rc = outbox_new(&t->outbox, &t->store, t->producer, conf->kafka.topic_prefix, err)) < 0 ||
 		(rc = events_new(&t->events, &conf->kafka, &t->exchange, t->outbox, err)) < 0 ||
-		(rc = keeper_new(&t->keeper, &t->store, t->credentials, t->weixin, (int)conf->workers, err)) <
-			0)
+		(rc = fans_new(&t->fans, &conf->kafka, &t->store, t->outbox, err)) < 0 ||
+		(rc = keeper_new(&t->keeper, &t->store, t->credentials, t->weixin, conf, err)) < 0)
 		return rc;
 	return 0;
 }
@@ -178,6 +187,7 @@ int token_service_new(struct token_service **out, struct service *svc, const str
 	service_add_check(svc, "database", true, database_ready, t);
 	service_add_check(svc, "tickets", false, tickets_well, t);
 	service_add_check(svc, "topics", true, topics_ready, t);
+	service_add_check(svc, "messages", true, messages_ready, t);
 	service_on_reload(svc, reload, t);
 	service_on_drain(svc, drain, t);
 	return 0;
@@ -194,6 +204,7 @@ void token_service_free(struct token_service **tp)
 	httpd_free(&t->server);
 	public_release(&t->public);
 	keeper_free(&t->keeper);
+	fans_free(&t->fans);
 	events_free(&t->events);
 	outbox_free(&t->outbox);
 	producer_free(&t->producer, FLUSH_MS);

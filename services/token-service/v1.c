@@ -7,8 +7,10 @@
 #include "common/json/json.h"
 #include "proto/internal_auth.h"
 #include "proto/topics.h"
-#include "services/token-service/metrics.h"
-#include "services/token-service/oauth_store.h"
+#include "services/token-service/audit.h"
+#include "services/token-service/v1_answer.h"
+#include "services/token-service/v1_oauth.h"
+#include "services/token-service/v1_operator.h"
 #include "services/token-service/v1_route.h"
 
 #include <stdio.h>
@@ -18,7 +20,6 @@
 #include "common/base/banned.h"
 
 #define BODY_MAX   (64 * 1024)
-#define ANSWER_MAX (16 * 1024)
 #define RECORD_MAX (256 * 1024)
 #define WAIT_MS    15000 /* how long a caller may wait for a refresh or an exchange */
 #define TWIN_S     3600  /* a code's longest life: an authorization within it may be this code's */
@@ -27,37 +28,8 @@ static const struct json_limits record_limits = {
 	.max_bytes = RECORD_MAX, .max_depth = 8, .max_values = 10000};
 static const struct json_limits limits = {.max_bytes = BODY_MAX, .max_depth = 8, .max_values = 1000};
 
-/* --- answers -----------------------------------------------------------------------------------------------
+/* --- tokens ------------------------------------------------------------------------------------------------
  */
-
-static void reply(struct httpd_request *req, int status, struct json **fields)
-{
-	struct buf body = BUF_INIT(ANSWER_MAX);
-	char label[8];
-
-	json_write(*fields, &body);
-	httpd_reply(req, status, "application/json", body.data, body.len, NULL, 0);
-	buf_wipe_release(&body);
-	json_free(fields);
-	(void)snprintf(label, sizeof(label), "%d", status);
-	metric_add(&token_service_metrics[M_REQUESTS], label, 1);
-}
-
-static void refuse(struct httpd_request *req, int status, const char *word, const char *detail)
-{
-	struct json *fields = json_new_object();
-
-	json_set_str(fields, "error", word);
-	json_set_str(fields, "detail", detail);
-	reply(req, status, &fields);
-}
-
-/* What the caller can do: try again later, in every case that is not a named outcome. */
-static void refuse_for_now(struct httpd_request *req, const char *subject, const struct err *err)
-{
-	log_warn(subject, "%s %s: %s", httpd_method(req), httpd_path(req), err->text);
-	refuse(req, 503, "unavailable", err->text);
-}
 
 static void reply_token(struct httpd_request *req, struct token *token)
 {
@@ -66,11 +38,8 @@ static void reply_token(struct httpd_request *req, struct token *token)
 	json_set_str(fields, "token", token->text);
 	json_set_int(fields, "expires_in", token->left_ms / 1000);
 	json_set_str(fields, "token_sha256", token->sha256);
-	reply(req, 200, &fields);
+	v1_reply(req, 200, &fields);
 }
-
-/* --- tokens ------------------------------------------------------------------------------------------------
- */
 
 static bool is_configured(const struct v1 *v, const char *component_appid)
 {
@@ -87,15 +56,15 @@ static void reply_outcome(const struct v1 *v, struct httpd_request *req, const s
 	if (rc == 0)
 		reply_token(req, token);
 	else if (rc == CREDENTIAL_UNKNOWN && !id->appid[0] && is_configured(v, id->component_appid))
-		refuse(req, 503, "no_ticket", "no ticket has come yet");
+		v1_refuse(req, 503, "no_ticket", "no ticket has come yet");
 	else if (rc == CREDENTIAL_UNKNOWN)
-		refuse(req, 404, "unknown", "no such account or platform");
+		v1_refuse(req, 404, "unknown", "no such account or platform");
 	else if (rc == CREDENTIAL_UNAUTHORIZED)
-		refuse(req, 409, "unauthorized", "the account does not authorize the platform");
+		v1_refuse(req, 409, "unauthorized", "the account does not authorize the platform");
 	else if (rc == CREDENTIAL_NONE)
-		refuse(req, 409, "no_api", "the account granted no API, so Weixin gives no token");
+		v1_refuse(req, 409, "no_api", "the account granted no API, so Weixin gives no token");
 	else
-		refuse_for_now(req, id->appid[0] ? id->appid : id->component_appid, err);
+		v1_refuse_for_now(req, id->appid[0] ? id->appid : id->component_appid, err);
 }
 
 static void serve_token(const struct v1 *v, struct httpd_request *req, const struct credential_id *id)
@@ -117,7 +86,7 @@ static void serve_refresh(const struct v1 *v, struct httpd_request *req, const s
 	int rc;
 
 	if (!sha256 || strlen(sha256) != 64 || strspn(sha256, "0123456789abcdef") != 64) {
-		refuse(req, 400, "malformed",
+		v1_refuse(req, 400, "malformed",
 			"token_sha256: the refused token's SHA-256 in lower-case hex is needed");
 		return;
 	}
@@ -137,12 +106,11 @@ static void serve_directory(const struct v1 *v, struct httpd_request *req, const
 	int rc = account_record(v->x->store, id, &record, &err);
 
 	if (rc < 0) {
-		refuse_for_now(req, id->appid, &err);
+		v1_refuse_for_now(req, id->appid, &err);
 	} else if (rc == ACCOUNT_MISSING) {
-		refuse(req, 404, "unknown", "no such account");
+		v1_refuse(req, 404, "unknown", "no such account");
 	} else {
-		httpd_reply(req, 200, "application/json", record.data, record.len, NULL, 0);
-		metric_add(&token_service_metrics[M_REQUESTS], "200", 1);
+		v1_reply_text(req, 200, &record);
 	}
 	buf_release(&record);
 }
@@ -207,24 +175,24 @@ static void serve_exchange(const struct v1 *v, struct httpd_request *req,
 	int rc;
 
 	if (!code || !code[0] || strlen(code) > 1024 || (appid && !appid_ok(appid, strlen(appid)))) {
-		refuse(req, 400, "malformed", "authorization_code is needed; appid may name the account");
+		v1_refuse(req, 400, "malformed", "authorization_code is needed; appid may name the account");
 		return;
 	}
 	if (!is_configured(v, platform->component_appid)) {
-		refuse(req, 404, "unknown", "no such platform");
+		v1_refuse(req, 404, "unknown", "no such platform");
 		return;
 	}
 	(void)str_copy(named.appid, sizeof(named.appid), appid ? appid : "");
 	rc = exchange(v, &named, code, &id, &err);
 	if (rc < 0) {
-		refuse_for_now(req, appid ? appid : platform->component_appid, &err);
+		v1_refuse_for_now(req, appid ? appid : platform->component_appid, &err);
 	} else if (rc > 0) {
-		refuse(req, 409, "code_refused",
+		v1_refuse(req, 409, "code_refused",
 			"Weixin does not take the code, and no account holds its tokens");
 	} else {
 		fields = json_new_object();
 		json_set_str(fields, "appid", id.appid);
-		reply(req, 200, &fields);
+		v1_reply(req, 200, &fields);
 	}
 }
 
@@ -259,9 +227,9 @@ static bool changed(const struct v1 *v, struct httpd_request *req, const struct 
 	if (rc == 0)
 		outbox_wake(v->outbox);
 	else if (rc == ACCOUNT_MISSING)
-		refuse(req, 404, "unknown", "no such account");
+		v1_refuse(req, 404, "unknown", "no such account");
 	else
-		refuse_for_now(req, id->appid, err);
+		v1_refuse_for_now(req, id->appid, err);
 	return rc == 0;
 }
 
@@ -273,7 +241,7 @@ static void serve_repliers(const struct v1 *v, struct httpd_request *req, const 
 	struct err err;
 
 	if (read_repliers(json_get(body, "repliers"), repliers) < 0) {
-		refuse(req, 400, "malformed",
+		v1_refuse(req, 400, "malformed",
 			"repliers: a list of up to 4 different groups like \"shop\" is needed");
 		return;
 	}
@@ -282,7 +250,7 @@ static void serve_repliers(const struct v1 *v, struct httpd_request *req, const 
 	log_info(id->appid, "repliers changed");
 	fields = json_new_object();
 	json_set(fields, "repliers", json_copy(json_get(body, "repliers")));
-	reply(req, 200, &fields);
+	v1_reply(req, 200, &fields);
 }
 
 /* --- channel, status ---------------------------------------------------------------------------------------
@@ -297,7 +265,7 @@ static void serve_channel(const struct v1 *v, struct httpd_request *req, const s
 	struct err err;
 
 	if (!name || account_channel_parse(name, &channel) < 0) {
-		refuse(req, 400, "malformed", "channel: \"live\" or \"test\" is needed");
+		v1_refuse(req, 400, "malformed", "channel: \"live\" or \"test\" is needed");
 		return;
 	}
 	if (!changed(v, req, id, account_set_channel(v->x->store, id, channel, &err), &err))
@@ -305,7 +273,7 @@ static void serve_channel(const struct v1 *v, struct httpd_request *req, const s
 	log_info(id->appid, "channel changed to %s", account_channel_name(channel));
 	fields = json_new_object();
 	json_set_str(fields, "channel", account_channel_name(channel));
-	reply(req, 200, &fields);
+	v1_reply(req, 200, &fields);
 }
 
 static void set_seconds(struct json *fields, const char *name, int64_t seconds)
@@ -329,11 +297,11 @@ static void serve_status(const struct v1 *v, struct httpd_request *req, const st
 		rc = json_parse(record.data, record.len, &record_limits, &directory, &err);
 	buf_release(&record);
 	if (rc < 0) {
-		refuse_for_now(req, id->appid, &err);
+		v1_refuse_for_now(req, id->appid, &err);
 		return;
 	}
 	if (rc == ACCOUNT_MISSING) {
-		refuse(req, 404, "unknown", "no such account");
+		v1_refuse(req, 404, "unknown", "no such account");
 		return;
 	}
 	token = json_new_object();
@@ -346,73 +314,7 @@ static void serve_status(const struct v1 *v, struct httpd_request *req, const st
 	fields = json_new_object();
 	json_set(fields, "directory", directory);
 	json_set(fields, "token", token);
-	reply(req, 200, &fields);
-}
-
-/* --- targets of web page authorization ---------------------------------------------------------------------
- */
-
-static void reply_targets(struct httpd_request *req, const struct oauth_targets *targets)
-{
-	struct json *fields = json_new_object(), *list = json_new_array();
-
-	for (size_t i = 0; i < targets->n; i++)
-		json_push(list, json_new_string(targets->list[i]));
-	json_set(fields, "targets", list);
-	reply(req, 200, &fields);
-}
-
-/* Borrowed from the body. */
-static int read_targets(const struct json *list, struct oauth_targets *out)
-{
-	size_t n = json_len(list);
-
-	if (json_kind(list) != JSON_ARRAY || n > OAUTH_TARGETS_MAX)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		const char *target = json_str(json_at(list, i));
-
-		if (!target || !oauth_target_rule_ok(target))
-			return -1;
-		out->list[i] = target;
-	}
-	out->n = n;
-	return 0;
-}
-
-static void serve_targets(const struct v1 *v, struct httpd_request *req, const struct credential_id *id)
-{
-	struct arena arena = ARENA_INIT;
-	struct oauth_targets targets;
-	struct account_state state;
-	struct err err;
-
-	if (account_look(v->x->store, id, 0, &state, &err) < 0 ||
-		oauth_targets_list(v->x->store, id, &arena, &targets, &err) < 0)
-		refuse_for_now(req, id->appid, &err);
-	else if (!state.exists)
-		refuse(req, 404, "unknown", "no such account");
-	else
-		reply_targets(req, &targets);
-	arena_release(&arena);
-}
-
-static void serve_set_targets(const struct v1 *v, struct httpd_request *req, const struct credential_id *id,
-	const struct json *body)
-{
-	struct oauth_targets targets = {.n = 0};
-	struct err err;
-
-	if (read_targets(json_get(body, "targets"), &targets) < 0) {
-		refuse(req, 400, "malformed",
-			"targets: a list of up to 50 addresses like \"https://shop.example.com/club\" is "
-			"needed");
-		return;
-	}
-	if (!changed(v, req, id, oauth_targets_set(v->x->store, id, &targets, &err), &err))
-		return;
-	log_info(id->appid, "targets of web page authorization changed");
-	serve_targets(v, req, id);
+	v1_reply(req, 200, &fields);
 }
 
 /* --- all of /v1 --------------------------------------------------------------------------------------------
@@ -425,18 +327,21 @@ static bool authenticate(
 	const char *query = httpd_query(req);
 	char *target = xasprintf("%s%s%s", httpd_path(req), query ? "?" : "", query ? query : "");
 	struct keys *keys = keyring_take(v->x->store->keyring);
+	const struct internal_key *who = NULL;
 	enum internal_auth_result result =
 		internal_auth_check(keys->internal, scope, httpd_header(req, "Authorization"),
-			httpd_method(req), target, body->data, body->len, clock_wall_ms(), NULL);
+			httpd_method(req), target, body->data, body->len, clock_wall_ms(), &who);
 
+	if (result == INTERNAL_AUTH_OK)
+		audit_as(who->name);
 	keyring_give(v->x->store->keyring, &keys);
 	free(target);
 	if (result == INTERNAL_AUTH_OK)
 		return true;
 	if (result == INTERNAL_AUTH_FORBIDDEN)
-		refuse(req, 403, "forbidden", "this key lacks the scope");
+		v1_refuse(req, 403, "forbidden", "this key lacks the scope");
 	else
-		refuse(req, 401, "unauthenticated", "a valid Authorization: Wxbus-HMAC header is needed");
+		v1_refuse(req, 401, "unauthenticated", "a valid Authorization: Wxbus-HMAC header is needed");
 	return false;
 }
 
@@ -452,7 +357,7 @@ static bool read_body(struct httpd_request *req, struct buf *body)
 	if (status == 0 && httpd_body_read(req, body, &err) < 0)
 		status = 400;
 	if (status != 0)
-		refuse(req, status, "body", "a body with its length, up to 64 KiB, is needed");
+		v1_refuse(req, status, "body", "a body with its length, up to 64 KiB, is needed");
 	return status == 0;
 }
 
@@ -475,11 +380,11 @@ static void dispatch(
 		return;
 	}
 	if (route->action == V1_OAUTH_TARGETS) {
-		serve_targets(v, req, &route->id);
+		v1_oauth_targets(v, req, &route->id);
 		return;
 	}
 	if (json_parse(body->data, body->len, &limits, &json, &err) < 0) {
-		refuse(req, 400, "malformed", "the body is no JSON");
+		v1_refuse(req, 400, "malformed", "the body is no JSON");
 		return;
 	}
 	if (route->action == V1_REFRESH)
@@ -488,10 +393,12 @@ static void dispatch(
 		serve_exchange(v, req, &route->id, json);
 	else if (route->action == V1_CHANNEL)
 		serve_channel(v, req, &route->id, json);
-	else if (route->action == V1_OAUTH_TARGETS_SET)
-		serve_set_targets(v, req, &route->id, json);
-	else
+	else if (route->action == V1_REPLIERS)
 		serve_repliers(v, req, &route->id, json);
+	else if (route->action == V1_OAUTH_TARGETS_SET)
+		v1_oauth_targets_set(v, req, &route->id, json);
+	else
+		v1_operator_serve(v, req, route->action, json);
 	json_free(&json);
 }
 
@@ -503,10 +410,11 @@ void v1_serve(struct httpd_request *req, void *arg)
 	int status = v1_route_parse(httpd_method(req), httpd_path(req), &route);
 
 	if (status == 404)
-		refuse(req, 404, "unknown", "there is no such path");
+		v1_refuse(req, 404, "unknown", "there is no such path");
 	else if (status)
-		refuse(req, status, "method", "not with this method");
+		v1_refuse(req, status, "method", "not with this method");
 	else if (read_body(req, &body) && authenticate(v, req, route.scope, &body))
 		dispatch(v, req, &route, &body);
+	audit_as(AUDIT_SELF); /* the thread serves others */
 	buf_wipe_release(&body);
 }

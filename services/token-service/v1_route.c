@@ -7,7 +7,7 @@
 #include "common/base/banned.h"
 
 static const struct row {
-	const char *collection; /* "accounts" has two appids in its path, "platforms" one */
+	const char *collection; /* "accounts" has two appids in its path, "platforms" one, others none */
 	const char *what;
 	const char *method;
 	enum v1_action action;
@@ -24,6 +24,10 @@ static const struct row {
 	{"platforms", "token", "GET", V1_TOKEN, SCOPE_TOKEN},
 	{"platforms", "refresh", "POST", V1_REFRESH, SCOPE_TOKEN},
 	{"platforms", "exchange", "POST", V1_EXCHANGE, SCOPE_EXCHANGE},
+	{"users", "forget", "POST", V1_FORGET, SCOPE_ADMIN},
+	{"audit", "list", "POST", V1_AUDIT, SCOPE_ADMIN},
+	{"keys", "list", "POST", V1_KEYS, SCOPE_ADMIN},
+	{"keys", "reseal", "POST", V1_RESEAL, SCOPE_ADMIN},
 };
 
 /* The next segment of a path, without its slash; false at the end. */
@@ -49,13 +53,14 @@ int v1_route_parse(const char *method, const char *path, struct v1_route *out)
 {
 	struct str v1, collection, what;
 	struct v1_route route = {.action = V1_TOKEN};
+	bool accounts, platforms;
 	int status = 404;
-	bool accounts;
 
 	if (!next_segment(&path, &v1) || !str_eq_cstr(v1, "v1") || !next_segment(&path, &collection))
 		return 404;
 	accounts = str_eq_cstr(collection, "accounts");
-	if (!take_appid(&path, route.id.component_appid) ||
+	platforms = str_eq_cstr(collection, "platforms");
+	if (((accounts || platforms) && !take_appid(&path, route.id.component_appid)) ||
 		(accounts && !take_appid(&path, route.id.appid)) || !next_segment(&path, &what) ||
 		*path != '\0')
 		return 404;

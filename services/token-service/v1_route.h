@@ -14,13 +14,17 @@ enum v1_action {
 	V1_CHANNEL,
 	V1_STATUS,
 	V1_OAUTH_TARGETS,
-	V1_OAUTH_TARGETS_SET
+	V1_OAUTH_TARGETS_SET,
+	V1_FORGET,
+	V1_AUDIT,
+	V1_KEYS,
+	V1_RESEAL
 };
 
 struct v1_route {
 	enum v1_action action;
 	enum internal_scope scope; /* that it needs */
-	struct credential_id id;   /* appid "": the platform's */
+	struct credential_id id;   /* appid "": the platform's; both "": nobody's */
 };
 
 /* 0, or the status to refuse with: 404 no such path, 405 not with this method. */

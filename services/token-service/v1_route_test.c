@@ -43,6 +43,27 @@ static void each_request_has_its_action_scope_and_appids(void **state)
 	assert_int_equal(v1_route_parse("DELETE", "/v1/accounts/wxc/wxa/oauth-targets", &r), 405);
 }
 
+static void what_is_about_no_single_account_has_no_appid_and_is_the_operator_s(void **state)
+{
+	static const struct {
+		const char *path;
+		enum v1_action action;
+	} rows[] = {{"/v1/users/forget", V1_FORGET}, {"/v1/audit/list", V1_AUDIT}, {"/v1/keys/list", V1_KEYS},
+		{"/v1/keys/reseal", V1_RESEAL}};
+	struct v1_route r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(v1_route_parse("POST", rows[i].path, &r), 0);
+		assert_int_equal(r.action, rows[i].action);
+		assert_int_equal(r.scope, SCOPE_ADMIN);
+		assert_string_equal(r.id.component_appid, "");
+		assert_int_equal(v1_route_parse("GET", rows[i].path, &r), 405);
+	}
+	assert_int_equal(v1_route_parse("POST", "/v1/keys/wxc/list", &r), 404);
+	assert_int_equal(v1_route_parse("POST", "/v1/users/wxc/wxa/forget", &r), 404);
+}
+
 static void other_methods_and_paths_are_refused(void **state)
 {
 	static const char *const paths[] = {"", "/", "/v1", "/v1/", "/v1/accounts", "/v1/accounts/wxc/wxa",
@@ -77,6 +98,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TESTING_CASE(each_request_has_its_action_scope_and_appids),
+		TESTING_CASE(what_is_about_no_single_account_has_no_appid_and_is_the_operator_s),
 		TESTING_CASE(other_methods_and_paths_are_refused),
 		TESTING_CASE(an_appid_longer_than_any_is_refused),
 	};

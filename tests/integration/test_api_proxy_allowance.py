@@ -152,6 +152,53 @@ def test_the_topic_takes_from_the_same_number(sends, fan):
     assert got[5]["attempts"] == 0
 
 
+def over_the_topic(sends, results, fan, jobs, name):
+    """[(caller, outcome, errcode, attempts)] of sends to one fan, each in a lane of its own: all side by side."""
+    for number, (caller, priority) in enumerate(jobs):
+        sends.request(f"{name}-{number}", ACCOUNT, SEND, f"{name}-{number}", text_to(fan, "over kafka"), caller,
+                      sends.keys[caller], "api-results", priority=priority, flush=False)
+    assert sends.producer.flush(10) == 0
+    got = [results.by_id(f"{name}-{number}", 30).json for number in range(len(jobs))]
+    return [(caller, answer["outcome"], answer["errcode"], answer["attempts"]) for (caller, _), answer in zip(jobs, got)]
+
+
+def test_three_businesses_at_once_over_the_topic_keep_to_the_number_and_the_priorities(sends, fan, long):
+    sends.act_and_wait(fan, 5)
+    with sends.results("api-results") as results:
+        for turn in range(10 if long else 2):
+            since = sends.now()
+            jobs = [("desk", "agent"), ("shop", None), ("news", "marketing")] * 20
+            got = over_the_topic(sends, results, fan, jobs, f"{fan}-{turn}")
+            won = [caller for caller, outcome, *_ in got if outcome == "ok"]
+            assert len(won) == 5 and won.count("news") <= 3
+            assert {tuple(answer) for _, *answer in got if answer[0] != "ok"} == {("rejected", 45047, 0)}
+            assert sends.sent_since(since) == [0] * 5, "Weixin refused what the ledger should have"
+            sends.act_and_wait(fan, 5)
+        since = sends.now()             # marketing alone leaves two, and the others get them
+        got = over_the_topic(sends, results, fan, [("news", "marketing")] * 12, f"{fan}-news")
+        assert sum(outcome == "ok" for _, outcome, *_ in got) == 3
+        assert (sends.allowance(fan)["left"], sends.allowance(fan)["left_for_marketing"]) == (2, 0)
+        got = over_the_topic(sends, results, fan, [("desk", "agent"), ("shop", "service")] * 6, f"{fan}-others")
+        assert sum(outcome == "ok" for _, outcome, *_ in got) == 2
+        assert sends.sent_since(since) == [0] * 5
+
+
+def test_a_priority_that_was_changed_on_its_way_or_does_not_exist_is_not_served(sends, fan):
+    forged = sends.deployment.service("wxbus-api-proxy")
+    before = forged.metric("wxbus_api_proxy_topic_requests_total", result="forged")
+    since = sends.now()
+    with sends.results("api-results") as results:
+        sends.request(f"{fan}-forged", ACCOUNT, SEND, fan, text_to(fan, "x"), "news", sends.keys["news"], "api-results",
+                      priority="agent", signed_priority="marketing")
+        sends.request(f"{fan}-urgent", ACCOUNT, SEND, fan, text_to(fan, "x"), "news", sends.keys["news"], "api-results",
+                      priority="urgent")
+        answer = results.by_id(f"{fan}-urgent").json
+        assert (answer["outcome"], answer["errcode"], answer["attempts"]) == ("rejected", 47001, 0)
+        assert f"{fan}-forged" not in {record.event_id for record in results.read_to_end()}
+    assert forged.metric("wxbus_api_proxy_topic_requests_total", result="forged") == before + 1
+    assert sends.sent_since(since) == []
+
+
 def test_who_may_not_send_may_not_read_and_wrong_words_are_refused(sends, fan):
     sends.keys["menu"] = sends.add_caller("menu", ["*"], ["/cgi-bin/menu/*"], [])["key"]
     assert sends.as_caller("menu", "GET", f"/allowance/{fan}")[0] == 403

@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 
 from test_api_proxy import ACCOUNT, COMPONENT, OK, SEND, Bench
+from wxbus_testing.load import Load
 from wxbusdev.child import wait_until
 from wxbusdev.deployment import Deployment
 from wxbusdev.service import http_request
@@ -242,72 +243,36 @@ def test_calls_without_a_key_are_bounded_by_rate(bench):
 
 # --- fair sharing
 
-class Load:
-    """Clients that call one account after the other until stopped; keeps how long each call took."""
-
-    def __init__(self, bench, clients, path_of, statuses):
-        self._bench, self._path_of, self._statuses = bench, path_of, statuses
-        self.took_ms, self.wrong, self.refused = [], [], 0
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(clients)]
-
-    def _run(self, number):
-        while not self._stop.is_set():
-            started = time.monotonic()
-            try:
-                status, headers, _ = self._bench.call(self._path_of(number), timeout_s=60)
-            except OSError as error:
-                self.wrong.append(error)
-                return
-            self.took_ms.append((time.monotonic() - started) * 1000)
-            if status not in self._statuses:
-                self.wrong.append(status)
-            if status == 429:
-                self.refused += 1
-            self._stop.wait(int(headers.get("Retry-After", 0)) or 0.02)
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-
-    def join(self):
-        for thread in self._threads:
-            thread.join(60)
-
-    def p99_ms(self):
-        return sorted(self.took_ms)[int(len(self.took_ms) * 0.99)]
-
-
-def test_one_stalled_account_does_not_slow_the_others(bench, long):
-    stalled, others, stall_s = (400, 100, 30) if long else (110, 15, 8)
+def test_one_stalled_account_does_not_slow_the_others(bench, long, record_property):
+    stalled, others, pause_s, alone_s, stall_s = (400, 100, 0.2, 15, 30) if long else (110, 15, 0.03, 2, 4)
     accounts = [f"wxfair{number}" for number in range(10)]
     for name in accounts:
         bench.tokens.new_token(f"{COMPONENT}/{name}")
     gate = threading.Event()
-    bench.weixin.plan(STALLED, lambda: gate.wait(stall_s + 10) and OK)
+    bench.weixin.plan(STALLED, lambda: gate.wait(stall_s + 30) and OK)
+    port = bench.deployment.port("wxbus-api-proxy", "listen")
 
-    def path_of(number):
-        return f"/accounts/{accounts[number % len(accounts)]}{SEND}"
+    def load(seconds):
+        with Load(port, bench.key, [f"/accounts/{name}{SEND}" for name in accounts], others, pause_s) as made:
+            time.sleep(seconds)
+        assert set(made.statuses) == {200} and not made.failures, (made.statuses, made.failures)
+        return made
 
-    try:
-        with Load(bench, others, path_of, {200}) as alone:
-            time.sleep(stall_s / 2)
-        alone.join()
-        with Load(bench, stalled, lambda _: f"/accounts/{ACCOUNT}{STALLED}", {200, 429}) as stuck:
-            wait_until(lambda: len(bench.weixin.to(STALLED)) >= 64, 20, "the account's share used up")
-            with Load(bench, others, path_of, {200}) as beside:
-                time.sleep(stall_s)
-            beside.join()
-        assert len(bench.weixin.to(STALLED)) == 64
-    finally:
-        gate.set()
-    stuck.join()
-    print(f"p99 of the others alone {alone.p99_ms():.1f} ms ({len(alone.took_ms)} calls), beside {stalled} stalled calls "
-          f"{beside.p99_ms():.1f} ms ({len(beside.took_ms)} calls); {stuck.refused} refused with 429")
-    assert not alone.wrong and not beside.wrong and not stuck.wrong
-    assert stuck.refused > 0
-    assert beside.p99_ms() < 3 * alone.p99_ms()
+    load(1)                             # tokens and connections are there
+    before = load(alone_s)
+    with Load(port, bench.key, [f"/accounts/{ACCOUNT}{STALLED}"], stalled, 0.02) as stuck:
+        try:
+            wait_until(lambda: len(bench.weixin.to(STALLED)) >= 64, 30, "the account's share used up")
+            beside = load(stall_s)
+            assert len(bench.weixin.to(STALLED)) == 64
+        finally:
+            gate.set()
+    after = load(alone_s)
+    alone_ms = max(before.p99_ms(), after.p99_ms())
+    record_property("clients", f"{stalled} of a stalled account, {others} of others")
+    record_property("p99 of the others, alone", f"{before.p99_ms():.1f} ms before, {after.p99_ms():.1f} ms after")
+    record_property("p99 of the others, beside", f"{beside.p99_ms():.1f} ms ({len(beside.took_ms)} calls in {stall_s} s)")
+    record_property("refused with 429", stuck.statuses[429])
+    assert set(stuck.statuses) == {200, 429} and not stuck.failures
+    # A short run has few calls: what a busy machine does to the hundredth of them says nothing below 100 ms.
+    assert beside.p99_ms() < (3 * alone_ms if long else max(3 * alone_ms, 100)), (alone_ms, beside.p99_ms())

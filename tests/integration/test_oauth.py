@@ -237,6 +237,9 @@ def test_targets_are_each_account_s_own_and_the_operator_s_to_say(world):
         "https://a.example.com/x\nhttps://b.example.com\n")
     assert Browser(world).start(appid)[0] == 403
     assert command("none").stdout == ""
+    told = world.database("SELECT who, detail FROM token_service.audit WHERE appid = %s AND what = 'oauth targets'"
+                          " ORDER BY id", appid)
+    assert told == [("wxbus", SHOP), ("wxbus", "https://b.example.com https://a.example.com/x"), ("wxbus", "none")]
     refused = command("https://a.example.com:443", check=False)
     assert refused.returncode == 1 and "https://shop.example.com/club" in refused.stderr
     assert command("none", SHOP, check=False).returncode == 2

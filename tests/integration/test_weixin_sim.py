@@ -487,6 +487,59 @@ def test_a_push_can_be_late_and_come_more_than_once_and_by_another_clock(sim, re
         assert 3590 < time.time() - int(told) < 3700
 
 
+def test_weixin_repeats_at_once_but_some_events_never(sim, receiver):
+    receiver.answer = lambda push: (503, b"")
+    sim.call("/admin/delivery", retries=3)
+    pushed = sim.push_text(COMPONENT, ACCOUNT, FAN, "hello")
+    assert [attempt["answer"] for attempt in pushed["attempts"]] == ["refused"] * 4
+    assert len({push["fields"]["MsgId"] for push in receiver.pushes}) == 1
+    assert len(sim.push_text(COMPONENT, ACCOUNT, FAN, "hello", retries=1)["attempts"]) == 2
+    view = {"component_appid": COMPONENT, "appid": ACCOUNT, "openid": FAN, "name": "VIEW"}
+    assert len(sim.call("/admin/push/sample", **view)["attempts"]) == 1
+    sim.call("/admin/delivery", unrepeated=["text"])
+    assert len(sim.call("/admin/push/sample", **view)["attempts"]) == 4
+    assert len(sim.push_text(COMPONENT, ACCOUNT, FAN, "hello")["attempts"]) == 1
+
+
+def test_a_url_that_fails_many_times_is_shielded_for_a_while(sim, receiver):
+    receiver.answer = lambda push: (200, b"{}")
+    sim.call("/admin/delivery", mark_fail_after=2, mark_fail_ms=60000)
+    answers = [sim.push_text(COMPONENT, ACCOUNT, FAN, "hello")["answer"] for _ in range(3)]
+    assert answers == ["illegal", "illegal", "shielded"] and len(receiver.pushes) == 2
+    receiver.answer = lambda push: (200, b"success")
+    assert sim.push_ticket(COMPONENT)["answer"] == "success"         # that is another URL
+
+
+def test_every_kind_of_push_is_there_and_is_well_formed(sim, receiver):
+    samples = sim.get("/admin/samples")["samples"]
+    for sample in samples:
+        pushed = sim.call("/admin/push/sample", component_appid=COMPONENT, appid=ACCOUNT, openid=FAN,
+                          name=sample["name"])
+        assert pushed["answer"] == "success", pushed
+        fields, kind = receiver.pushes[-1]["fields"], sample["name"].split(".")[0]
+        assert pushed["kind"] == kind and set(sample["fields"]) <= set(fields)
+        assert fields.get("MsgType") == {"event": "event", "message": kind}.get(sample["on"])
+        assert ("MsgId" in fields) == (sample["on"] == "message")
+    by_name = {sample["name"]: sample for sample in samples}
+    assert len(by_name) == len(samples) >= 90
+    names = {name.split(".")[0] for name in by_name}
+    assert {"text", "image", "voice", "video", "shortvideo", "location", "link", "file", "miniprogrampage"} <= names
+    assert by_name["scancode_waitmsg"]["fields"]["ScanCodeInfo"]["ScanType"] == "barcode"
+    with pytest.raises(ChildError, match="404"):
+        sim.call("/admin/push/sample", component_appid=COMPONENT, appid=ACCOUNT, openid=FAN, name="nothing")
+    pushed = sim.call("/admin/push/sample", component_appid=COMPONENT, appid=ACCOUNT, openid=FAN, name="text",
+                      fields={"Content": "别的"})
+    assert receiver.pushes[-1]["fields"]["Content"] == "别的" and pushed["msg_id"]
+
+
+def test_a_registered_mini_program_comes_with_a_code_that_works(sim, receiver):
+    component = sim.component_token()
+    sim.call("/admin/push/sample", component_appid=COMPONENT, appid=ACCOUNT, name="notify_third_fasteregister")
+    code = receiver.pushes[-1]["fields"]["auth_code"]
+    info = sim.api(API + "api_query_auth", {"component_appid": COMPONENT, "authorization_code": code}, component)
+    assert info["authorization_info"]["authorizer_appid"] == ACCOUNT
+
+
 def answer_release_check(sim, receiver, spoil=None):
     """A right platform, in twenty lines; `spoil` changes what it answers. Returns receiver.answer."""
     component, lock = {}, threading.Lock()
@@ -578,14 +631,17 @@ def test_bad_admin_requests_are_refused_with_a_reason(sim):
 
 def test_tickets_come_on_schedule_and_old_tokens_expire(logs, receiver):
     receiver.answer = lambda push: (200, b"success")
-    sim = Weixin(logs / "weixin-sim-schedule.log", WEIXIN_SIM_TICKET_INTERVAL_S=1, WEIXIN_SIM_TOKEN_LIFE_S=2)
+    sim = Weixin(logs / "weixin-sim-schedule.log", WEIXIN_SIM_TICKET_INTERVAL_S=1, WEIXIN_SIM_TOKEN_LIFE_S=2,
+                 WEIXIN_SIM_TICKET_KEEP_S=3600)
     sim.start(ready=False)
     try:
         sim.wait_for(sim.ready, 20, "healthz")
         sim.call("/admin/platforms", component_appid=COMPONENT, app_secret=SECRET, token=TOKEN,
                  encoding_aes_key=KEY, event_url=f"{receiver.url}/event")
         first = sim.record(0, what="push", wait_ms=5000)
-        assert sim.record(first["next"], what="push", wait_ms=5000)["entries"][0]["kind"] == "component_verify_ticket"
+        second = sim.record(first["next"], what="push", wait_ms=5000)["entries"][0]
+        assert second["kind"] == "component_verify_ticket"
+        assert len({push["fields"]["ComponentVerifyTicket"] for push in receiver.pushes[-2:]}) == 1
         answer = sim.api(API + "api_component_token", {
             "component_appid": COMPONENT, "component_appsecret": SECRET,
             "component_verify_ticket": sim.tokens()["platforms"][0]["ticket"]})

@@ -3,6 +3,7 @@
 
 command_test() {
 	local kafka=auto sanitize=no long=no only="" limit=45m option
+	local jobs=$((3 * $(nproc)))            # unit tests mostly wait: for brokers, for time
 
 	while [ $# -gt 0 ]; do
 		option=$1
@@ -29,11 +30,11 @@ command_test() {
 	TEST_FAILED=""
 	build dev
 	if [ -z "$only" ]; then
-		test_part "unit tests" ctest --preset dev -j "$(nproc)" --no-tests=error
+		test_part "unit tests" ctest --preset dev -j "$jobs" --no-tests=error
 		deps_require CLANG
 		build clang
 		build asan
-		test_part "unit tests under sanitizers" test_sanitized ctest --preset asan -j "$(nproc)" --no-tests=error
+		test_part "unit tests under sanitizers" test_sanitized ctest --preset asan -j "$jobs" --no-tests=error
 	fi
 	test_part "integration tests, $kafka Kafka" test_integration dev "$limit" ${only:+-k "$only"}
 	if [ $sanitize = yes ]; then

@@ -59,5 +59,14 @@ int admin_push_updateauthorized(struct admin_call *call);
 int admin_push_unauthorized(struct admin_call *call);
 int admin_push_message(struct admin_call *call);
 int admin_release_check(struct admin_call *call);
+/* What every push call takes. */
+int admin_play_options(struct admin_call *call, struct play_options *o);
+/* The status for what a play returned; the push's entry becomes the answer. */
+int admin_finish(struct admin_call *call, int rc, struct push_result *r);
+
+/* admin_samples.c */
+int admin_get_samples(struct admin_call *call);
+int admin_push_sample(struct admin_call *call);
+int admin_set_delivery(struct admin_call *call);
 
 #endif

@@ -13,11 +13,11 @@
 #define DUPLICATES_MAX 20
 #define TIME_MAX_MS    600000
 
-static int read_options(struct admin_call *call, struct play_options *o)
+int admin_play_options(struct admin_call *call, struct play_options *o)
 {
 	int status;
 
-	if ((status = admin_int(call, "retries", 0, 0, RETRIES_MAX, &o->retries)) != 0 ||
+	if ((status = admin_int(call, "retries", -1, 0, RETRIES_MAX, &o->retries)) != 0 ||
 		(status = admin_int(call, "timeout_ms", 0, 1, TIME_MAX_MS, &o->timeout_ms)) != 0)
 		return status;
 	if ((status = admin_int(call, "late_ms", 0, 0, TIME_MAX_MS, &o->late_ms)) != 0 ||
@@ -26,8 +26,7 @@ static int read_options(struct admin_call *call, struct play_options *o)
 	return admin_int(call, "create_time", -1, 0, INT64_MAX / 1000, &o->create_time);
 }
 
-/* The status for what a play returned; the push's entry becomes the answer. */
-static int finish(struct admin_call *call, int rc, struct push_result *r)
+int admin_finish(struct admin_call *call, int rc, struct push_result *r)
 {
 	if (rc == PLAY_UNKNOWN)
 		return 404;
@@ -49,9 +48,11 @@ int admin_push_ticket(struct admin_call *call)
 	int status, same;
 
 	if ((status = admin_str(call, "component_appid", NAME_MAX_LEN, &component_appid)) != 0 ||
-		(status = admin_bool(call, "same", 0, &same)) != 0 || (status = read_options(call, &o)) != 0)
+		(status = admin_bool(call, "same", 0, &same)) != 0 ||
+		(status = admin_play_options(call, &o)) != 0)
 		return status;
-	status = finish(call, play_ticket(call->sim, component_appid, same, &o, ticket, &r, &call->err), &r);
+	status = admin_finish(
+		call, play_ticket(call->sim, component_appid, same, &o, ticket, &r, &call->err), &r);
 	if (status == 200)
 		json_set_str(call->answer, "ticket", ticket);
 	return status;
@@ -82,7 +83,8 @@ static int push_grant(struct admin_call *call, bool update)
 	struct grant grant;
 	int status, rc, push;
 
-	if ((status = read_grant(call, &request, &ids)) != 0 || (status = read_options(call, &o)) != 0 ||
+	if ((status = read_grant(call, &request, &ids)) != 0 ||
+		(status = admin_play_options(call, &o)) != 0 ||
 		(status = admin_bool(call, "push", 1, &push)) != 0)
 		return status;
 	rc = play_grant(call->sim, &request, &grant, &call->err);
@@ -93,7 +95,7 @@ static int push_grant(struct admin_call *call, bool update)
 		r.entry = json_new_object();
 		json_set(r.entry, "answer", json_new_null());
 	}
-	if ((status = finish(call, rc, &r)) != 200)
+	if ((status = admin_finish(call, rc, &r)) != 200)
 		return status;
 	json_set_str(call->answer, "code", grant.code);
 	json_set_str(call->answer, "pre_auth_code", grant.pre_auth_code);
@@ -119,9 +121,10 @@ int admin_push_unauthorized(struct admin_call *call)
 
 	if ((status = admin_str(call, "component_appid", NAME_MAX_LEN, &component_appid)) != 0 ||
 		(status = admin_str(call, "appid", NAME_MAX_LEN, &appid)) != 0 ||
-		(status = read_options(call, &o)) != 0)
+		(status = admin_play_options(call, &o)) != 0)
 		return status;
-	return finish(call, play_unauthorized(call->sim, component_appid, appid, &o, &r, &call->err), &r);
+	return admin_finish(
+		call, play_unauthorized(call->sim, component_appid, appid, &o, &r, &call->err), &r);
 }
 
 /* A number or a string; NULL if there is none. */
@@ -154,11 +157,11 @@ int admin_push_message(struct admin_call *call)
 		(status = admin_str(call, "appid", NAME_MAX_LEN, &m.appid)) != 0 ||
 		(status = admin_str(call, "openid", NAME_MAX_LEN, &m.openid)) != 0 ||
 		(status = read_msg_id(call, msg_id, sizeof(msg_id), &m.msg_id)) != 0 ||
-		(status = read_options(call, &o)) != 0)
+		(status = admin_play_options(call, &o)) != 0)
 		return status;
 	if (json_kind(m.fields) != JSON_OBJECT)
 		return admin_refuse(call, 400, "fields is missing or no object");
-	return finish(call, play_message(call->sim, &m, &o, &r, &call->err), &r);
+	return admin_finish(call, play_message(call->sim, &m, &o, &r, &call->err), &r);
 }
 
 static int read_steps(struct admin_call *call, unsigned *out)

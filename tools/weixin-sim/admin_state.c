@@ -24,6 +24,7 @@ int admin_reset(struct admin_call *call)
 	state_forget(&call->sim->state);
 	state_unlock(&call->sim->state);
 	faults_clear(&call->sim->faults);
+	delivery_forget(&call->sim->delivery);
 	atomic_store(&call->sim->clock_offset_ms, 0);
 	record_forget(&call->sim->record);
 	return 200;

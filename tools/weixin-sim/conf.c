@@ -25,6 +25,8 @@ static const struct conf_item items[] = {
 		"admin requests answered at once, so pushes under way at once"),
 	CONF_INT(PREFIX "TICKET_INTERVAL_S", ticket_interval_s, "0", 0, 86400,
 		"push a ticket to every platform this often (s); 0: only on request"),
+	CONF_INT(PREFIX "TICKET_KEEP_S", ticket_keep_s, "0", 0, LIFE_MAX_S,
+		"how long the tickets pushed on schedule keep their value (s)"),
 	CONF_INT(PREFIX "TOKEN_LIFE_S", token_life_s, "7200", 1, LIFE_MAX_S,
 		"life of component and authorizer tokens (s)"),
 	CONF_INT(PREFIX "TOKEN_OVERLAP_S", token_overlap_s, "300", 0, LIFE_MAX_S,
@@ -40,6 +42,13 @@ static const struct conf_item items[] = {
 	CONF_INT(PREFIX "TICKET_LIFE_S", ticket_life_s, "43200", 1, LIFE_MAX_S, "life of a ticket (s)"),
 	CONF_INT(PREFIX "PUSH_TIMEOUT_MS", push_timeout_ms, "5000", 1, 60000,
 		"how long an answer to a push may take (ms)"),
+	CONF_INT(PREFIX "PUSH_RETRIES", push_retries, "0", 0, 100,
+		"how often a push that failed is repeated (Weixin: 3), unless its call says otherwise"),
+	CONF_INT(PREFIX "MARK_FAIL_AFTER", mark_fail_after, "0", 0, 1000000,
+		"failures in a row after which a URL is shielded; 0: never"),
+	CONF_INT(PREFIX "MARK_FAIL_S", mark_fail_s, "60", 0, 86400, "how long it is shielded (s)"),
+	CONF_STR(PREFIX "UNREPEATED", unrepeated, "VIEW,view_miniprogram,LOCATION",
+		"kinds that are never repeated", "VIEW,LOCATION"),
 	CONF_INT(PREFIX "MESSAGE_ALLOWANCE", message_allowance, "5", 0, 1000000,
 		"customer-service messages after a fan's message"),
 	CONF_INT(PREFIX "MESSAGE_WINDOW_S", message_window_s, "172800", 0, LIFE_MAX_S,
@@ -60,7 +69,9 @@ static const struct conf_item items[] = {
 
 static void print_help(void)
 {
-	printf("Usage: weixin-sim [--check | --help | --version] [--x-y VALUE ...]\n\n"
+	printf("Usage: weixin-sim [--check | --help | --version] [--x-y VALUE ...]\n"
+	       "       weixin-sim load --help\n"
+	       "       weixin-sim answer --help\n\n"
 	       "Plays Weixin towards a third-party platform: pushes, APIs, faults, and a record of it all.\n"
 	       "Each setting %sX_Y below may be given as --x-y VALUE too.\n\n"
 	       "  --check    validate the settings, print them, and exit\n"
@@ -110,6 +121,8 @@ static int load(struct sim_conf *c, struct err *err)
 
 	if ((rc = conf_load(items, N_ITEMS, c, err)) < 0)
 		return rc;
+	if (strlen(c->unrepeated) >= sizeof(((struct delivery_rules *)NULL)->unrepeated))
+		return err_set(err, ERR_REJECT, EINVAL, "WEIXIN_SIM_UNREPEATED is too long");
 	log_level_parse(c->log_level, &level);
 	log_format_parse(c->log_format, &format);
 	log_init("weixin-sim", format, level);
@@ -170,4 +183,15 @@ void sim_conf_rules(const struct sim_conf *c, struct rules *out)
 				.action_ms = c->action_window_s * 1000,
 			},
 	};
+}
+
+void sim_conf_delivery(const struct sim_conf *c, struct delivery_rules *out)
+{
+	*out = (struct delivery_rules){
+		.retries = c->push_retries,
+		.mark_fail_after = c->mark_fail_after,
+		.mark_fail_ms = c->mark_fail_s * 1000,
+	};
+	/* A longer list is judged at the start (load()). */
+	(void)str_copy(out->unrepeated, sizeof(out->unrepeated), c->unrepeated);
 }

@@ -2,6 +2,7 @@
 #define WEIXIN_SIM_CONF_H
 
 #include "common/base/err.h"
+#include "tools/weixin-sim/delivery.h"
 #include "tools/weixin-sim/state.h"
 
 #include <stdbool.h>
@@ -21,7 +22,11 @@ struct sim_conf {
 	bool refresh_token_rotates;
 	int64_t preauth_life_s;
 	int64_t ticket_life_s;
+	int64_t ticket_keep_s;
 	int64_t push_timeout_ms;
+	int64_t push_retries;
+	int64_t mark_fail_after, mark_fail_s;
+	char *unrepeated;
 	int64_t message_allowance, message_window_s;
 	int64_t action_allowance, action_window_s;
 	int64_t session_allowance;
@@ -38,5 +43,6 @@ int sim_conf_load(struct sim_conf *c, int argc, char **argv, struct err *err);
 void sim_conf_release(struct sim_conf *c);
 
 void sim_conf_rules(const struct sim_conf *c, struct rules *out);
+void sim_conf_delivery(const struct sim_conf *c, struct delivery_rules *out);
 
 #endif

@@ -1,5 +1,6 @@
 #include "tools/weixin-sim/admin.h"
 #include "tools/weixin-sim/api.h"
+#include "tools/weixin-sim/load.h"
 #include "tools/weixin-sim/sim.h"
 
 #include "common/base/clock.h"
@@ -8,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/banned.h"
 
@@ -26,18 +28,22 @@ static void hold_signals(sigset_t *set)
 
 static void sim_init(struct sim *sim)
 {
+	struct delivery_rules delivery;
 	struct rules rules;
 
 	sim_conf_rules(&sim->conf, &rules);
 	state_init(&sim->state, &rules);
 	record_init(&sim->record, (uint64_t)sim->conf.record_max);
 	faults_init(&sim->faults);
+	sim_conf_delivery(&sim->conf, &delivery);
+	delivery_init(&sim->delivery, &delivery);
 	/* Above those of an earlier run, so that a receiver does not take new messages for repeated ones. */
 	atomic_init(&sim->msg_ids, (unsigned long long)clock_wall_ms() * 10000);
 }
 
 static void sim_release(struct sim *sim)
 {
+	delivery_release(&sim->delivery);
 	faults_release(&sim->faults);
 	record_release(&sim->record);
 	state_release(&sim->state);
@@ -86,7 +92,7 @@ static void stop(struct sim *sim, struct ports *ports)
 	httpc_free(&sim->httpc);
 }
 
-int main(int argc, char **argv)
+static int serve(int argc, char **argv)
 {
 	struct ports ports = {0};
 	static struct sim sim;
@@ -109,4 +115,25 @@ int main(int argc, char **argv)
 	if (rc < 0)
 		fprintf(stderr, "weixin-sim: %s\n", err.text);
 	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *word;
+		const char *title; /* argp names the program so */
+		int (*run)(int argc, char **argv);
+	} commands[] = {
+		{"load", "weixin-sim load", load_main}, {"answer", "weixin-sim answer", load_answer_main}};
+
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], commands[i].word) != 0)
+			continue;
+		char title[32];
+
+		(void)snprintf(title, sizeof(title), "%s", commands[i].title);
+		argv[1] = title;
+		return commands[i].run(argc - 1, argv + 1);
+	}
+	return serve(argc, argv);
 }

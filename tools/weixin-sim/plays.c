@@ -13,7 +13,7 @@
 
 #define XML_MAX ((size_t)2 << 20)
 
-const struct play_options play_defaults = {.create_time = -1};
+const struct play_options play_defaults = {.retries = -1, .create_time = -1};
 
 static int unknown(struct err *err, const char *what)
 {
@@ -41,7 +41,7 @@ static int send_fields(struct sim *sim, struct push *push, const struct json *fi
 
 	if (rc == 0) {
 		push->xml = buf_detach(&xml);
-		push->retries = o->retries;
+		push->retries = o->retries < 0 ? delivery_retries(&sim->delivery, push->kind) : o->retries;
 		push->late_ms = o->late_ms;
 		push->duplicates = o->duplicates;
 		if (o->timeout_ms > 0 && o->timeout_ms < push->timeout_ms)
@@ -51,6 +51,11 @@ static int send_fields(struct sim *sim, struct push *push, const struct json *fi
 	buf_release(&xml);
 	push_release(push);
 	return rc;
+}
+
+static void copy_member(struct json *to, const struct json *from, const char *name)
+{
+	json_set(to, name, json_copy(json_get(from, name)));
 }
 
 static struct json *event_fields(const struct sim *sim, const char *component_appid, const char *info_type,
@@ -188,9 +193,22 @@ int play_unauthorized(struct sim *sim, const char *component_appid, const char *
 	return send_event(sim, component_appid, appid, fields, o, out, err);
 }
 
-static void copy_member(struct json *to, const struct json *from, const char *name)
+int play_platform(struct sim *sim, const char *component_appid, const char *appid, const struct json *fields,
+	const struct play_options *o, struct push_result *out, struct err *err)
 {
-	json_set(to, name, json_copy(json_get(from, name)));
+	const char *info_type = json_get_str(fields, "InfoType"), *name;
+	const struct json *value;
+	struct json *all;
+	size_t it = 0;
+
+	if (!info_type || strlen(info_type) >= NAME_MAX_LEN) {
+		err_set(err, ERR_REJECT, EINVAL, "InfoType is missing or too long");
+		return PLAY_WRONG;
+	}
+	all = event_fields(sim, component_appid, info_type, o);
+	while (json_next(fields, &it, &name, &value))
+		copy_member(all, fields, name);
+	return send_event(sim, component_appid, appid, all, o, out, err);
 }
 
 /* The four common elements first, each replaced by a field of that name; then the fields; then MsgId. */

@@ -13,7 +13,7 @@
 #define PLAY_WRONG    3 /* the input has no form as a push */
 
 struct play_options {
-	int64_t retries;
+	int64_t retries;     /* -1: as Weixin's rules are set */
 	int64_t timeout_ms;  /* 0: the setting */
 	int64_t create_time; /* s; -1: now */
 	int64_t late_ms;     /* between CreateTime and the first delivery */
@@ -51,6 +51,11 @@ int play_push_grant(struct sim *sim, const struct grant *g, const char *info_typ
 	const struct play_options *o, struct push_result *out, struct err *err);
 
 int play_unauthorized(struct sim *sim, const char *component_appid, const char *appid,
+	const struct play_options *o, struct push_result *out, struct err *err);
+
+/* Any other push to the authorization-event URL, about `appid` (NULL: nobody): InfoType and the others, in
+ * their order. */
+int play_platform(struct sim *sim, const char *component_appid, const char *appid, const struct json *fields,
 	const struct play_options *o, struct push_result *out, struct err *err);
 
 struct play_message {

@@ -168,6 +168,12 @@ static void judge(const struct push *push, struct attempt *a)
 	a->answer = verify_answer(&expected, buf_cstr(&a->body), a->body.len, &a->reply, a->why);
 }
 
+/* What Weixin's alarms count. */
+static bool is_failure(enum answer a)
+{
+	return a == ANSWER_TIMEOUT || a == ANSWER_REFUSED || a == ANSWER_ILLEGAL;
+}
+
 /* A new timestamp, nonce and ciphertext each time, as for a repeated push. */
 static void deliver(struct sim *sim, const struct push *push, struct attempt *a)
 {
@@ -184,6 +190,7 @@ static void deliver(struct sim *sim, const struct push *push, struct attempt *a)
 	write_query(push, a, buf_cstr(&encrypt), &query);
 	post(sim, push, &query, &body, a);
 	judge(push, a);
+	delivery_count(&sim->delivery, push->url, is_failure(a->answer));
 	buf_release(&encrypt);
 	buf_release(&body);
 }
@@ -317,6 +324,14 @@ static int64_t await_time(struct sim *sim, const struct push *push)
 	return duplicates;
 }
 
+/* Nothing is sent. */
+static void pass_over(struct attempt *a)
+{
+	*a = (struct attempt){.answer = ANSWER_SHIELDED, .body = BUF_INIT(0)};
+	str_copy(a->why, sizeof(a->why),
+		"too many failures in a row: nothing is pushed to this URL for now (MarkFail)");
+}
+
 void push_send(struct sim *sim, const struct push *push, struct push_result *out)
 {
 	struct json *attempts = json_new_array();
@@ -328,10 +343,18 @@ void push_send(struct sim *sim, const struct push *push, struct push_result *out
 	out->entry = entry_new(sim, push);
 	n_duplicates = await_time(sim, push);
 	started_ms = clock_mono_ms();
+	if (delivery_shielded(&sim->delivery, push->url)) {
+		pass_over(&a);
+		finish(out, attempts, &a, 0);
+		finish_duplicates(NULL, 0, out->entry);
+		record_add(&sim->record, "push", out->entry);
+		return;
+	}
 	duplicates = start_duplicates(sim, push, n_duplicates);
 	deliver(sim, push, &a);
 	json_push(attempts, attempt_json(&a));
-	while (is_repeated(&a) && repeats++ < push->retries && !atomic_load(&sim->stopping)) {
+	while (is_repeated(&a) && repeats++ < push->retries && !atomic_load(&sim->stopping) &&
+		!delivery_shielded(&sim->delivery, push->url)) {
 		attempt_release(&a);
 		deliver(sim, push, &a);
 		json_push(attempts, attempt_json(&a));

@@ -140,7 +140,7 @@ static void judge_content(struct item *item, const struct push_result *r, const 
 
 static void check_ticket(struct check *c)
 {
-	const struct play_options o = {.create_time = c->o->ticket_create_time};
+	const struct play_options o = {.retries = -1, .create_time = c->o->ticket_create_time};
 	struct item item = item_new(STEP_TICKET);
 	struct push_result r = {0};
 	char ticket[TOKEN_MAX];

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/httpc/httpc.h"
 #include "tools/weixin-sim/conf.h"
+#include "tools/weixin-sim/delivery.h"
 #include "tools/weixin-sim/faults.h"
 #include "tools/weixin-sim/record.h"
 #include "tools/weixin-sim/state.h"
@@ -21,6 +22,7 @@ struct sim {
 	struct state state;
 	struct record record;
 	struct faults faults;
+	struct delivery delivery;
 	struct httpc *httpc;
 	struct ticker *ticker;
 	atomic_ullong pushes;  /* made so far, for their ids */

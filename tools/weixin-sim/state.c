@@ -170,6 +170,11 @@ bool func_ids_equal(const struct func_ids *a, const struct func_ids *b)
 	return includes(a, b) && includes(b, a);
 }
 
+int64_t state_ticket_age_ms(const struct platform *p, int64_t now_ms)
+{
+	return p->n_tickets ? now_ms - p->tickets[(p->n_tickets - 1) % TICKETS_MAX].made_ms : INT64_MAX;
+}
+
 const char *state_last_ticket(const struct platform *p)
 {
 	return p->n_tickets ? p->tickets[(p->n_tickets - 1) % TICKETS_MAX].value : "";
@@ -187,7 +192,7 @@ const char *state_new_ticket(struct platform *p, bool same, int64_t now_ms)
 	t = &p->tickets[p->n_tickets++ % TICKETS_MAX];
 	str_copy(t->value, sizeof(t->value), "ticket@@@");
 	weixin_random_text(t->value + strlen("ticket@@@"), 86);
-	t->issued_ms = now_ms;
+	t->made_ms = t->issued_ms = now_ms;
 	return t->value;
 }
 

@@ -28,7 +28,8 @@ struct func_ids {
 
 struct ticket {
 	char value[TOKEN_MAX];
-	int64_t issued_ms;
+	int64_t made_ms;
+	int64_t issued_ms; /* the last time */
 };
 
 struct platform {
@@ -123,6 +124,8 @@ const char *state_new_ticket(struct platform *p, bool same, int64_t now_ms);
 int state_check_ticket(const struct state *s, const struct platform *p, const char *ticket,
 	int64_t now_ms);                                 /* or an errcode */
 const char *state_last_ticket(const struct platform *p); /* "" before the first */
+/* Since the last one got its value. */
+int64_t state_ticket_age_ms(const struct platform *p, int64_t now_ms);
 void state_new_pre_auth_code(struct platform *p);
 
 const struct token_info *state_new_component_token(struct state *s, struct platform *p, int64_t now_ms);

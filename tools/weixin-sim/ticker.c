@@ -28,11 +28,17 @@ struct ticker {
 
 static void push_ticket(struct sim *sim, const char *component_appid)
 {
+	const struct platform *p;
 	struct push_result result;
 	char ticket[TOKEN_MAX];
+	bool same;
 
+	state_lock(&sim->state);
+	p = state_platform(&sim->state, component_appid);
+	same = p && state_ticket_age_ms(p, clock_wall_ms()) < sim->conf.ticket_keep_s * 1000;
+	state_unlock(&sim->state);
 	/* Not 0: the platform is gone since, or has no URL. */
-	if (play_ticket(sim, component_appid, false, &play_defaults, ticket, &result, NULL) == 0)
+	if (play_ticket(sim, component_appid, same, &play_defaults, ticket, &result, NULL) == 0)
 		push_result_release(&result);
 }
 

@@ -33,7 +33,8 @@ const char *answer_name(enum answer a)
 		[ANSWER_REPLY] = "reply",
 		[ANSWER_ILLEGAL] = "illegal",
 		[ANSWER_REFUSED] = "refused",
-		[ANSWER_TIMEOUT] = "timeout"};
+		[ANSWER_TIMEOUT] = "timeout",
+		[ANSWER_SHIELDED] = "shielded"};
 
 	return names[a];
 }

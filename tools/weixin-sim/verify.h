@@ -12,7 +12,15 @@
  * reply that is right in every part. Bytes in, verdict out; any thread.
  * https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Passive_user_reply_message.html */
 
-enum answer { ANSWER_SUCCESS, ANSWER_EMPTY, ANSWER_REPLY, ANSWER_ILLEGAL, ANSWER_REFUSED, ANSWER_TIMEOUT };
+enum answer {
+	ANSWER_SUCCESS,
+	ANSWER_EMPTY,
+	ANSWER_REPLY,
+	ANSWER_ILLEGAL,
+	ANSWER_REFUSED,
+	ANSWER_TIMEOUT,
+	ANSWER_SHIELDED
+};
 
 const char *answer_name(enum answer a);
 

@@ -1,39 +1,9 @@
 #ifndef TOOLS_WXBUS_COMMAND_H
 #define TOOLS_WXBUS_COMMAND_H
 
-#include "common/base/conf.h"
-#include "common/base/err.h"
+#include "common/base/command.h"
 
-#include <argp.h>
-#include <stddef.h>
-
-/* The shell of every command: options by argp, settings by the environment, one --help for both. */
-struct command {
-	const char *first;  /* "callers" */
-	const char *second; /* "add"; NULL: the command is one word */
-	const char *summary;
-	int (*run)(int argc,
-		char **argv); /* argv[0] is the program as the help should name it; the exit status */
-};
-
-/* Exit statuses: 0, 1 for a failure, COMMAND_USAGE for a wrong command line or setting. */
-#define COMMAND_USAGE 2
-
-/* Parse `argv` with `argp` into `input`, and load `items` into `settings` (conf_size bytes, zeroed here;
- * released with conf_release()). --help prints the settings after the options. Exits by itself on --help,
- * --version and a wrong command line. 0, or COMMAND_USAGE after a line on standard error. */
-int command_parse(const struct argp *argp, int argc, char **argv, void *input, const struct conf_item *items,
-	size_t n_items, void *settings, size_t conf_size);
-
-/* A command's words as its line of the table, "callers add". */
-const char *command_name(const struct command *c, char *out, size_t size);
-
-/* "wxbus: <text>" on standard error; 1. */
-int command_failed(const struct err *err);
-
-/* Whole number from an option's argument within [min, max], else argp_error(), which exits. */
-int command_number(const struct argp_state *state, const char *option, const char *text, int min, int max);
-
+/* Each command's run() of the table in main.c. */
 int migrate_main(int argc, char **argv);
 int callers_add_main(int argc, char **argv);
 int callers_list_main(int argc, char **argv);

@@ -43,13 +43,13 @@ class Proxy:
         return json.loads(body)
 
     def request(self, request_id, appid, path, lane, body, caller, key, reply_to, method="POST", value=None,
-                signature=None, flush=True, priority="service", partition=-1, **more):
+                signature=None, flush=True, priority="service", signed_priority=None, partition=-1, **more):
         """Write one request, signed with `key`, to the topic; `more` are further fields of it."""
         if value is None:
             value = json.dumps({"component_appid": self.component, "appid": appid, "method": method, "path": path,
                                 "query": {}, "body": body, "idempotent": False, **more}).encode()
         record_key = None if lane is None else f"{appid}/{lane}"
-        parts = [request_id, reply_to, priority or "", record_key or "", value]
+        parts = [request_id, reply_to, signed_priority or priority or "", record_key or "", value]
         parts = [part if isinstance(part, bytes) else part.encode() for part in parts]
         text = b"".join(struct.pack(">I", len(part)) + part for part in parts)
         signature = signature or hmac.new(key.encode(), text, hashlib.sha256).hexdigest()

@@ -1,15 +1,14 @@
-#include "tools/wxbus/command.h"
+#include "common/base/command.h"
 
-#include "common/base/alloc.h"
 #include "common/base/str.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/banned.h"
-
-const char *argp_program_version = "wxbus " WXBUS_VERSION;
 
 /* The options that every command has, around its own. argp's own --help would fold the table of settings. */
 struct shell {
@@ -78,15 +77,9 @@ int command_parse(const struct argp *argp, int argc, char **argv, void *input, c
 	return COMMAND_USAGE;
 }
 
-const char *command_name(const struct command *c, char *out, size_t size)
-{
-	(void)snprintf(out, size, "%s%s%s", c->first, c->second ? " " : "", c->second ? c->second : "");
-	return out;
-}
-
 int command_failed(const struct err *err)
 {
-	(void)fprintf(stderr, "wxbus: %s\n", err->text);
+	(void)fprintf(stderr, "%s: %s\n", program_invocation_short_name, err->text);
 	return 1;
 }
 
@@ -97,4 +90,61 @@ int command_number(const struct argp_state *state, const char *option, const cha
 	if (str_to_int64(text, strlen(text), min, max, &n) < 0)
 		argp_error(state, "%s takes a whole number from %d to %d", option, min, max);
 	return (int)n;
+}
+
+/* --- the table
+ * -----------------------------------------------------------------------------------------------
+ */
+
+/* "callers add" */
+static const char *name_of(const struct command *c, char *out, size_t size)
+{
+	(void)snprintf(out, size, "%s%s%s", c->first, c->second ? " " : "", c->second ? c->second : "");
+	return out;
+}
+
+static void help(FILE *out, const char *program, const char *summary, const struct command *table, size_t n)
+{
+	char name[64];
+
+	(void)fprintf(out, "Usage: %s COMMAND [OPTION...]\n%s\n\n", program, summary);
+	for (size_t i = 0; i < n; i++)
+		(void)fprintf(out, "  %-20s %s\n", name_of(&table[i], name, sizeof(name)), table[i].summary);
+	(void)fprintf(out, "\n`%s COMMAND --help` tells each one's options and settings.\n", program);
+}
+
+static bool is(const char *word, const char *expected)
+{
+	return word && strcmp(word, expected) == 0;
+}
+
+static int run(const char *program, const struct command *c, int argc, char **argv)
+{
+	int words = c->second ? 2 : 1;
+	char name[64], title[80];
+
+	(void)snprintf(title, sizeof(title), "%s %s", program, name_of(c, name, sizeof(name)));
+	argv[words] = title; /* argp names the program so */
+	return c->run(argc - words, argv + words);
+}
+
+int commands_main(const char *program, const char *summary, const struct command *table, size_t n, int argc,
+	char **argv)
+{
+	if (is(argv[1], "--help")) {
+		help(stdout, program, summary, table, n);
+		return 0;
+	}
+	if (is(argv[1], "--version")) {
+		(void)puts(argp_program_version);
+		return 0;
+	}
+	for (size_t i = 0; argc > 1 && i < n; i++) {
+		const struct command *c = &table[i];
+
+		if (is(argv[1], c->first) && (!c->second || is(argv[2], c->second)))
+			return run(program, c, argc, argv);
+	}
+	help(stderr, program, summary, table, n);
+	return COMMAND_USAGE;
 }
