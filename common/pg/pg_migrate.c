@@ -16,6 +16,22 @@
 #define FILE_MAX     ((size_t)4 * 1024 * 1024)
 #define LOCK_WAIT_MS ((int64_t)10 * 60 * 1000)
 
+static const struct {
+	const char *create, *is_applied, *note;
+} lists[] = {
+#define LIST(table)                                                                                          \
+	{                                                                                                    \
+		"CREATE TABLE IF NOT EXISTS " table " ("                                                     \
+		"number int PRIMARY KEY, name text NOT NULL, sha256 bytea NOT NULL,"                         \
+		"applied_at timestamptz NOT NULL DEFAULT now())",                                            \
+			"SELECT sha256 = sha256($2) FROM " table " WHERE number = $1",                       \
+			"INSERT INTO " table " (number, name, sha256) VALUES ($1, $2, sha256($3))"           \
+	}
+	[PG_MIGRATE_OWN] = LIST("migrations"),
+	[PG_MIGRATE_LIBRARY] = LIST("library_migrations"),
+#undef LIST
+};
+
 /* --- the folder --------------------------------------------------------------------------------------------
  */
 
@@ -134,7 +150,7 @@ static int exec_for_schema(struct pg *pg, const char *statement, const char *sch
 	return rc;
 }
 
-static int prepare_schema(struct pg *pg, const char *schema, struct err *err)
+static int prepare_schema(struct pg *pg, const char *schema, enum pg_migrate_list list, struct err *err)
 {
 	int rc;
 
@@ -142,23 +158,18 @@ static int prepare_schema(struct pg *pg, const char *schema, struct err *err)
 	if (rc == 0)
 		rc = exec_for_schema(pg, "SET search_path TO", schema, err);
 	if (rc == 0)
-		rc = pg_exec_script(pg,
-			"CREATE TABLE IF NOT EXISTS migrations ("
-			"number int PRIMARY KEY, name text NOT NULL, sha256 bytea NOT NULL,"
-			"applied_at timestamptz NOT NULL DEFAULT now())",
-			err);
+		rc = pg_exec_script(pg, lists[list].create, err);
 	return rc;
 }
 
 /* 1: applied with these very bytes; 0: not yet. */
-static int is_applied(
-	struct pg *pg, int number, const char *name, const char *sql, size_t len, struct err *err)
+static int is_applied(struct pg *pg, enum pg_migrate_list list, const char *name, const char *sql, size_t len,
+	struct err *err)
 {
 	struct pg_result *res = NULL;
 	int rc;
 
-	if (PG_EXEC(pg, "SELECT sha256 = sha256($2) FROM migrations WHERE number = $1", &res, err,
-		    pg_int8(number), pg_bytea(sql, len)) < 0)
+	if (PG_EXEC(pg, lists[list].is_applied, &res, err, pg_int8(number_of(name)), pg_bytea(sql, len)) < 0)
 		return -1;
 	if (pg_rows(res) == 0)
 		rc = 0;
@@ -170,7 +181,8 @@ static int is_applied(
 	return rc;
 }
 
-static int apply(struct pg *pg, int number, const char *name, const char *sql, size_t len, struct err *err)
+static int apply(struct pg *pg, enum pg_migrate_list list, const char *name, const char *sql, size_t len,
+	struct err *err)
 {
 	int rc;
 
@@ -178,15 +190,15 @@ static int apply(struct pg *pg, int number, const char *name, const char *sql, s
 		return -1;
 	rc = pg_exec_script(pg, sql, err);
 	if (rc == 0)
-		rc = PG_EXEC(pg, "INSERT INTO migrations (number, name, sha256) VALUES ($1, $2, sha256($3))",
-			NULL, err, pg_int8(number), pg_text(name), pg_bytea(sql, len));
+		rc = PG_EXEC(pg, lists[list].note, NULL, err, pg_int8(number_of(name)), pg_text(name),
+			pg_bytea(sql, len));
 	if (rc == 0)
 		return pg_commit(pg, err);
 	pg_rollback(pg);
 	return rc;
 }
 
-static int migrate_file(struct pg *pg, const char *folder, const char *name,
+static int migrate_file(struct pg *pg, const char *folder, enum pg_migrate_list list, const char *name,
 	struct pg_migration_report *report, struct err *err)
 {
 	char *path = xasprintf("%s/%s", folder, name);
@@ -196,12 +208,12 @@ static int migrate_file(struct pg *pg, const char *folder, const char *name,
 
 	rc = conf_read_file(path, FILE_MAX, &sql, &len, err);
 	if (rc == 0)
-		rc = is_applied(pg, number_of(name), name, sql, len, err);
+		rc = is_applied(pg, list, name, sql, len, err);
 	if (rc == 1) {
 		report->already++;
 		rc = 0;
 	} else if (rc == 0) {
-		rc = apply(pg, number_of(name), name, sql, len, err);
+		rc = apply(pg, list, name, sql, len, err);
 		if (rc == 0)
 			report->applied++;
 		else
@@ -212,8 +224,8 @@ static int migrate_file(struct pg *pg, const char *folder, const char *name,
 	return rc;
 }
 
-int pg_migrate(struct pg *pg, const char *schema, const char *folder, struct pg_migration_report *out,
-	struct err *err)
+int pg_migrate(struct pg *pg, const char *schema, const char *folder, enum pg_migrate_list list,
+	struct pg_migration_report *out, struct err *err)
 {
 	struct files *files = xcalloc(1, sizeof(*files));
 	struct pg_migration_report report = {0, 0};
@@ -227,9 +239,9 @@ int pg_migrate(struct pg *pg, const char *schema, const char *folder, struct pg_
 	if (rc == 0 && (rc = lock_schema(pg, schema, err)) == 0)
 		locked = true;
 	if (rc == 0)
-		rc = prepare_schema(pg, schema, err);
+		rc = prepare_schema(pg, schema, list, err);
 	for (int i = 0; rc == 0 && i < files->n; i++)
-		rc = migrate_file(pg, folder, files->names[i], &report, err);
+		rc = migrate_file(pg, folder, list, files->names[i], &report, err);
 	if (locked) {
 		struct err ignored;
 

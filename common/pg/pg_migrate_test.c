@@ -64,7 +64,7 @@ static void scene_end(struct scene *s)
 
 static int migrate(struct scene *s, struct pg_migration_report *report, struct err *err)
 {
-	return pg_migrate(s->pg, "migrate_test", s->folder, report, err);
+	return pg_migrate(s->pg, "migrate_test", s->folder, PG_MIGRATE_OWN, report, err);
 }
 
 static void files_are_applied_once_and_in_order(void **state)
@@ -136,7 +136,7 @@ static void gaps_doubles_and_strange_names_are_refused(void **state)
 	assert_int_equal(migrate(&s, &report, &err), -1);
 	assert_non_null(strstr(err.text, "third.sql"));
 	remove_file(&s, "third.sql");
-	assert_int_equal(pg_migrate(s.pg, "Robert\"; DROP", s.folder, &report, &err), -1);
+	assert_int_equal(pg_migrate(s.pg, "Robert\"; DROP", s.folder, PG_MIGRATE_OWN, &report, &err), -1);
 	assert_int_equal(err.kind, ERR_REJECT);
 	scene_end(&s);
 }
@@ -155,7 +155,7 @@ static void *run(void *arg)
 
 	r->rc = pg_take(r->scene->pool, 1000, &pg, &err);
 	if (r->rc == 0)
-		r->rc = pg_migrate(pg, "migrate_test", r->scene->folder, &r->report, &err);
+		r->rc = pg_migrate(pg, "migrate_test", r->scene->folder, PG_MIGRATE_OWN, &r->report, &err);
 	pg_give(r->scene->pool, &pg);
 	return NULL;
 }

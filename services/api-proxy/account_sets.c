@@ -5,7 +5,6 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "proto/account.h"
-#include "proto/internal_auth.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -150,7 +149,7 @@ static int ask(struct account_sets *s, const char *component_appid, const char *
 								: ASK_TIMEOUT_MS)};
 	int rc;
 
-	internal_auth_sign(s->o.key, "GET", path, NULL, 0, clock_wall_ms(), &authorization);
+	keyring_sign(s->o.keys, "GET", path, NULL, 0, &authorization);
 	header.value = buf_cstr(&authorization);
 	rc = httpc_call(s->o.http, &request, &response, err);
 	if (rc == 0 && response.status != 200)

@@ -4,8 +4,8 @@
 #include "common/base/err.h"
 #include "common/httpc/httpc.h"
 #include "common/kafka/record.h"
-#include "proto/keyfiles.h"
 #include "services/api-proxy/api_table.h"
+#include "services/api-proxy/keyring.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,9 +16,9 @@
 struct account_sets;
 
 struct account_sets_options {
-	struct httpc *http;             /* borrowed */
-	const char *url;                /* token-service's /v1, without path; borrowed */
-	const struct internal_key *key; /* of scope token; borrowed */
+	struct httpc *http;   /* borrowed */
+	const char *url;      /* token-service's /v1, without path; borrowed */
+	struct keyring *keys; /* borrowed */
 };
 struct account_sets *account_sets_new(const struct account_sets_options *o);
 void account_sets_free(struct account_sets **s);

@@ -46,13 +46,19 @@ static const char sql_give_back[] = "UPDATE api_proxy.allowance SET sent_us = ar
 /* As of the call's beginning: a fan may have acted while Weixin said no. */
 static const char sql_close[] = "UPDATE api_proxy.allowance SET sent_us = array_remove(sent_us, $3), "
 				"closed_us = GREATEST(closed_us, $3) WHERE appid = $1 AND openid = $2";
+/* A fan who is forgotten has done nothing before. */
+#define UNLESS_ERASED                                                                                        \
+	"WHERE NOT EXISTS (SELECT 1 FROM api_proxy.erasures e WHERE e.appid = $1 AND e.openid = $2 AND "     \
+	"e.before_us > $3) "
 static const char sql_message[] =
 	"INSERT INTO api_proxy.allowance AS a (appid, openid, message_us, message_until_us, message_count) "
-	"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (appid, openid) DO UPDATE SET "
+	"SELECT $1, $2, $3::bigint, $4::bigint, $5::int " UNLESS_ERASED
+	"ON CONFLICT (appid, openid) DO UPDATE SET "
 	"message_us = $3, message_until_us = $4, message_count = $5 WHERE a.message_us < $3";
 static const char sql_action[] =
 	"INSERT INTO api_proxy.allowance AS a (appid, openid, action_us, action_until_us, action_count) "
-	"VALUES ($1, $2, $3, $4, $5) ON CONFLICT (appid, openid) DO UPDATE SET "
+	"SELECT $1, $2, $3::bigint, $4::bigint, $5::int " UNLESS_ERASED
+	"ON CONFLICT (appid, openid) DO UPDATE SET "
 	"action_us = $3, action_until_us = $4, action_count = $5 WHERE a.action_us < $3";
 static const char sql_read[] =
 	"SELECT api_proxy.allowance_left(a, n.us), GREATEST(a.message_until_us, a.action_until_us) > n.us, "
@@ -62,6 +68,7 @@ static const char sql_read[] =
 static const char sql_tell[] =
 	"INSERT INTO api_proxy.allowance_feed (member, behind, seen_at) VALUES ($1, $2, now()) "
 	"ON CONFLICT (member) DO UPDATE SET behind = $2, seen_at = now()";
+static const char sql_leave[] = "DELETE FROM api_proxy.allowance_feed WHERE member = $1";
 static const char sql_forget[] =
 	"DELETE FROM api_proxy.allowance_feed WHERE seen_at < now() - interval '15 seconds'";
 static const char sql_sweep[] =
@@ -229,6 +236,11 @@ int allowance_tell_feed(struct pg_pool *pool, const char *member, bool behind, s
 	int rc = RUN(pool, sql_tell, NULL, err, pg_text(member), pg_bool(behind));
 
 	return rc < 0 ? rc : run(pool, sql_forget, NULL, 0, NULL, err);
+}
+
+int allowance_leave_feed(struct pg_pool *pool, const char *member, struct err *err)
+{
+	return RUN(pool, sql_leave, NULL, err, pg_text(member));
 }
 
 int64_t allowance_sweep(struct pg_pool *pool, struct err *err)

@@ -42,6 +42,7 @@ int allowance_read(struct pg_pool *pool, const char *appid, const char *openid, 
 
 /* How far this process (`member`) has read; and forgetting processes that have not said so for a while. */
 int allowance_tell_feed(struct pg_pool *pool, const char *member, bool behind, struct err *err);
+int allowance_leave_feed(struct pg_pool *pool, const char *member, struct err *err); /* it reads no more */
 
 /* Rows of which nothing can be left. How many, or -1. */
 int64_t allowance_sweep(struct pg_pool *pool, struct err *err);

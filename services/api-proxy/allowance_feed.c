@@ -35,6 +35,7 @@ struct allowance_feed {
 	atomic_llong read_mono_ms; /* when the last record was fed ... */
 	atomic_llong late_ms;      /* ... and how long after it was written */
 	bool told;                 /* a failure to tell was logged */
+	bool known;                /* the others count on us to tell */
 };
 
 /* Until it is fed or the partition is another's. */
@@ -118,6 +119,15 @@ void allowance_feed_drain(struct allowance_feed *f, int64_t deadline_mono_ms)
 	worker_stop(f->worker, deadline_mono_ms);
 }
 
+/* Nobody need wait to hear from a process that ended in order. */
+static void leave(struct allowance_feed *f)
+{
+	struct err err;
+
+	if (f->known && allowance_leave_feed(f->pool, f->member, &err) < 0)
+		log_info(NULL, "the others wait a while for this process's allowance feed: %s", err.text);
+}
+
 void allowance_feed_free(struct allowance_feed **fp)
 {
 	struct allowance_feed *f = *fp;
@@ -126,6 +136,7 @@ void allowance_feed_free(struct allowance_feed **fp)
 	if (!f)
 		return;
 	worker_free(&f->worker);
+	leave(f);
 	free(f);
 }
 
@@ -158,4 +169,5 @@ void allowance_feed_tell(void *feed)
 	if (failed && !f->told)
 		log_warn(NULL, "how far the allowance feed has read is not told: %s", err.text);
 	f->told = failed;
+	f->known |= !failed;
 }

@@ -8,15 +8,16 @@
 #include "common/kafka/producer.h"
 #include "common/kafka/reader.h"
 #include "common/pg/pg.h"
-#include "proto/keyfiles.h"
 #include "proto/topics.h"
 #include "services/api-proxy/account_sets.h"
 #include "services/api-proxy/audit.h"
 #include "services/api-proxy/allowance_feed.h"
 #include "services/api-proxy/callers.h"
+#include "services/api-proxy/erasures.h"
 #include "services/api-proxy/http_door.h"
 #include "services/api-proxy/metrics.h"
 #include "services/api-proxy/keeper.h"
+#include "services/api-proxy/key_watch.h"
 #include "services/api-proxy/quota.h"
 #include "services/api-proxy/tokens.h"
 #include "services/api-proxy/topic_door.h"
@@ -28,14 +29,14 @@
 
 #define CLIENT_ID        "api-proxy"
 #define FLUSH_MS         2000
+#define NOTE_KEYS_MS     60000
 #define INTERNAL_THREADS 4
 #define BODY_TIMEOUT_MS  10000 /* callers are near; their bodies are small */
 
 struct api_proxy {
 	struct service *svc;
 	const struct api_proxy_conf *conf;
-	struct master_keys *master_keys;
-	struct internal_keys *internal_keys;
+	struct keyring *keys;
 	struct pg_pool *pool;
 	struct callers *callers;
 	struct admission *admission;
@@ -56,6 +57,8 @@ struct api_proxy {
 	struct httpd *internal;
 	struct keeper *keeper;
 	struct allowance_feed *feed;
+	struct erasures *erasures;
+	int64_t keys_noted_mono_ms; /* the keeper's thread's own */
 };
 
 /* --- what the process shell asks ----------------------------------------------------------------- */
@@ -81,6 +84,37 @@ static bool feed_assigned(void *arg, char *detail, size_t size)
 	return allowance_feed_ready(p->feed, detail, size);
 }
 
+static bool notices_assigned(void *arg, char *detail, size_t size)
+{
+	struct api_proxy *p = arg;
+
+	return erasures_ready(p->erasures, detail, size);
+}
+
+static void reload(void *arg)
+{
+	struct api_proxy *p = arg;
+	struct err err;
+
+	if (keyring_reload(p->keys, &err) == 0)
+		log_info(NULL, "keys reread");
+	else
+		log_error(NULL, "not reread, the old keys stay: %s", err.text);
+}
+
+static void each_second(void *arg)
+{
+	struct api_proxy *p = arg;
+	struct err err;
+
+	allowance_feed_tell(p->feed);
+	if (p->keys_noted_mono_ms && clock_mono_ms() - p->keys_noted_mono_ms < NOTE_KEYS_MS)
+		return;
+	p->keys_noted_mono_ms = clock_mono_ms();
+	if (key_watch_note(p->pool, p->keys, &err) < 0)
+		log_warn(NULL, "the keys in use are not noted: %s", err.text);
+}
+
 static void tick(void *arg)
 {
 	struct api_proxy *p = arg;
@@ -97,20 +131,12 @@ static void drain(void *arg, int64_t deadline_mono_ms)
 	httpd_stop_accepting(p->internal);
 	topic_door_drain(p->topic_door, deadline_mono_ms);
 	allowance_feed_drain(p->feed, deadline_mono_ms);
+	erasures_drain(p->erasures, deadline_mono_ms);
 	while (httpd_requests(p->http) > 0 && clock_mono_ms() < deadline_mono_ms)
 		clock_sleep_ms(10);
 }
 
 /* --- putting it together -------------------------------------------------------------------------- */
-
-static int read_keys(struct api_proxy *p, struct err *err)
-{
-	if (master_keys_read(p->conf->master_keys_file, &p->master_keys, err) < 0)
-		return err_prefix(err, "WXBUS_MASTER_KEYS_FILE");
-	if (internal_keys_read(p->conf->internal_keys_file, &p->internal_keys, err) < 0)
-		return err_prefix(err, "WXBUS_INTERNAL_KEYS_FILE");
-	return 0;
-}
 
 static int open_database(struct api_proxy *p, struct err *err)
 {
@@ -124,7 +150,7 @@ static int open_database(struct api_proxy *p, struct err *err)
 
 	if (pg_pool_new(&p->pool, p->conf->database_url, size, CLIENT_ID, err) < 0)
 		return err_prefix(err, "WXBUS_DATABASE_URL");
-	p->callers = callers_new(p->pool, p->master_keys);
+	p->callers = callers_new(p->pool, p->keys);
 	p->admission = admission_new(p->pool, &most);
 	return audit_new(&p->audit, p->pool, p->conf->audit_days, err);
 }
@@ -141,13 +167,13 @@ static int open_doors(struct api_proxy *p, struct err *err)
 
 	p->http_door = (struct http_door){.callers = p->callers,
 		.weixin = &p->weixin,
-		.weixin_door = {p->callers, p->master_keys},
+		.weixin_door = {p->callers, p->keys},
 		.admission = p->admission,
-		.jssdk = {p->pool, p->master_keys, &p->weixin},
+		.jssdk = {p->pool, p->keys, &p->weixin},
 		.spool_dir = p->conf->spool_dir,
 		.call_timeout_ms = p->conf->call_timeout_ms,
 		.transfer_timeout_ms = p->conf->transfer_timeout_ms};
-	p->v1 = (struct v1){p->callers, p->internal_keys};
+	p->v1 = (struct v1){p->callers, p->keys, p->pool};
 	if (httpd_new(&p->internal, &internal, v1_serve, &p->v1, err) < 0)
 		return err_prefix(err, "WXBUS_INTERNAL_LISTEN");
 	if (httpd_new(&p->http, &http, http_door_serve, &p->http_door, err) < 0)
@@ -169,10 +195,10 @@ static int open_clients(struct api_proxy *p, struct err *err)
 	if (httpc_new(&p->to_weixin, &weixin, err) < 0 || httpc_new(&p->to_token_service, &ours, err) < 0)
 		return -1;
 	tokens.http = p->to_token_service;
-	tokens.key = internal_keys_with(p->internal_keys, SCOPE_TOKEN);
+	tokens.keys = p->keys;
 	p->tokens = tokens_new(&tokens);
 	sets.http = tokens.http;
-	sets.key = tokens.key;
+	sets.keys = p->keys;
 	p->sets = account_sets_new(&sets);
 	p->quota = quota_new();
 	p->weixin = (struct caller_of_weixin){.http = p->to_weixin,
@@ -232,6 +258,8 @@ static void join_shell(struct api_proxy *p)
 	service_add_check(p->svc, "database", true, database_well, p);
 	service_add_check(p->svc, "api-requests", true, topic_assigned, p);
 	service_add_check(p->svc, "messages", true, feed_assigned, p);
+	service_add_check(p->svc, "platform-notices", true, notices_assigned, p);
+	service_on_reload(p->svc, reload, p);
 	service_on_tick(p->svc, tick, p);
 	service_on_drain(p->svc, drain, p);
 }
@@ -245,11 +273,13 @@ int api_proxy_new(
 	p->svc = svc;
 	p->conf = conf;
 	*out = p;
-	if ((rc = read_keys(p, err)) < 0 || (rc = open_database(p, err)) < 0 ||
+	if ((rc = keyring_new(&p->keys, conf->master_keys_file, conf->internal_keys_file, err)) < 0 ||
+		(rc = open_database(p, err)) < 0 ||
 		(rc = allowance_feed_new(&p->feed, &p->conf->kafka, p->pool, err)) < 0 ||
+		(rc = erasures_new(&p->erasures, &p->conf->kafka, p->pool, err)) < 0 ||
 		(rc = open_clients(p, err)) < 0 || (rc = read_accounts(p, err)) < 0 ||
 		(rc = open_topic(p, err)) < 0 || (rc = open_doors(p, err)) < 0 ||
-		(rc = keeper_new(&p->keeper, p->pool, allowance_feed_tell, p->feed, err)) < 0)
+		(rc = keeper_new(&p->keeper, p->pool, each_second, p, err)) < 0)
 		return rc;
 	join_shell(p);
 	return 0;
@@ -267,6 +297,7 @@ void api_proxy_free(struct api_proxy **pp)
 	httpd_free(&p->internal);
 	topic_door_free(&p->topic_door);
 	allowance_feed_free(&p->feed);
+	erasures_free(&p->erasures);
 	known_topics_free(&p->work.known);
 	producer_free(&p->producer, FLUSH_MS);
 	reader_free(&p->accounts);
@@ -279,7 +310,6 @@ void api_proxy_free(struct api_proxy **pp)
 	callers_free(&p->callers);
 	audit_free(&p->audit);
 	pg_pool_free(&p->pool);
-	internal_keys_free(&p->internal_keys);
-	master_keys_free(&p->master_keys);
+	keyring_free(&p->keys);
 	free(p);
 }

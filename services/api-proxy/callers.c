@@ -56,7 +56,7 @@ struct cached {
 
 struct callers {
 	struct pg_pool *pool;
-	const struct master_keys *keys;
+	struct keyring *keys;
 	pthread_mutex_t lock;
 	struct cached *cache;
 };
@@ -85,7 +85,7 @@ void caller_put(struct caller **cp)
 	free(c);
 }
 
-struct callers *callers_new(struct pg_pool *pool, const struct master_keys *keys)
+struct callers *callers_new(struct pg_pool *pool, struct keyring *keys)
 {
 	struct callers *c = xcalloc(1, sizeof(*c));
 
@@ -194,7 +194,7 @@ static int open_key(struct callers *c, const struct pg_result *res, struct calle
 
 	sealed = pg_value_bytes(res, 0, 5, &len);
 	sealed_row(caller->component_appid, caller->id, &row);
-	rc = master_open(c->keys, buf_cstr(&row), sealed, len, &key, err);
+	rc = keyring_open(c->keys, buf_cstr(&row), sealed, len, &key, err);
 	if (rc == 0)
 		caller->key = buf_detach(&key);
 	else if (err)
@@ -356,7 +356,7 @@ int callers_add(struct callers *c, const char *component_appid, const char *id, 
 
 	callers_hash_key(key, hash);
 	sealed_row(component_appid, id, &row);
-	master_seal(c->keys, buf_cstr(&row), key, strlen(key), &sealed);
+	keyring_seal(c->keys, buf_cstr(&row), key, strlen(key), &sealed);
 	add_list(accounts, &a);
 	add_list(paths, &p);
 	add_list(groups, &g);
@@ -446,7 +446,7 @@ int callers_rotate(
 
 	callers_hash_key(key, hash);
 	sealed_row(component_appid, id, &row);
-	master_seal(c->keys, buf_cstr(&row), key, strlen(key), &sealed);
+	keyring_seal(c->keys, buf_cstr(&row), key, strlen(key), &sealed);
 	const struct pg_param params[] = {pg_text(component_appid), pg_text(id), pg_bytea(hash, sizeof(hash)),
 		pg_bytea(sealed.data, sealed.len)};
 

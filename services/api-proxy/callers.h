@@ -4,8 +4,8 @@
 #include "common/base/err.h"
 #include "common/crypto/crypto.h"
 #include "common/pg/pg.h"
-#include "proto/keyfiles.h"
 #include "services/api-proxy/grants.h"
+#include "services/api-proxy/keyring.h"
 
 #include <stdint.h>
 
@@ -39,7 +39,7 @@ struct caller {
 void caller_put(struct caller **c); /* accepts NULL in it */
 
 /* Borrows both. */
-struct callers *callers_new(struct pg_pool *pool, const struct master_keys *keys);
+struct callers *callers_new(struct pg_pool *pool, struct keyring *keys);
 void callers_free(struct callers **c);
 
 /* 0: *out is held. CALLER_NONE: no such caller, or revoked. -1: ERR_RETRY: the database cannot be asked;

@@ -1,6 +1,6 @@
 #include "services/api-proxy/conf.h"
 
-#include "proto/keyfiles.h"
+#include "services/api-proxy/keyring.h"
 
 #include "common/base/banned.h"
 
@@ -13,11 +13,12 @@ const struct conf_item api_proxy_items[] = {
 	CONF_SECRET("WXBUS_DATABASE_URL", database_url, NULL, "PostgreSQL, as a libpq connection URI",
 		"postgresql://api_proxy@127.0.0.1/wxbus"),
 	CONF_PATH("WXBUS_MASTER_KEYS_FILE", master_keys_file, NULL,
-		"lines `key-id base64(32 bytes)`; the first seals callers' keys, all open them",
+		"lines `key-id base64(32 bytes)`; the first seals callers' keys, all open them; reread on "
+		"SIGHUP",
 		"/etc/wxbus/master-keys"),
 	CONF_PATH("WXBUS_INTERNAL_KEYS_FILE", internal_keys_file, NULL,
 		"lines `name base64(32 bytes) scope,...`: our own key of scope token, and those whose /v1 "
-		"calls we take",
+		"calls we take; reread on SIGHUP",
 		"/etc/wxbus/internal-keys"),
 	CONF_URL("WXBUS_TOKEN_SERVICE_URL", token_service_url, NULL, "token-service's internal address",
 		"http://127.0.0.1:8181"),
@@ -51,8 +52,7 @@ const size_t n_api_proxy_items = sizeof(api_proxy_items) / sizeof(api_proxy_item
 int api_proxy_conf_check(const void *conf, struct err *err)
 {
 	const struct api_proxy_conf *c = conf;
-	struct master_keys *master = NULL;
-	struct internal_keys *internal = NULL;
+	struct keyring *keys = NULL;
 	int rc;
 
 	if ((rc = kafka_conf_check(&c->kafka, err)) < 0)
@@ -63,15 +63,7 @@ int api_proxy_conf_check(const void *conf, struct err *err)
 			"WXBUS_HTTP_THREADS: must be more than WXBUS_ACCOUNT_IN_FLIGHT, "
 			"WXBUS_CALLER_IN_FLIGHT and WXBUS_PERSON_IN_FLIGHT; for example 640, 128, 320 and "
 			"64");
-	if ((rc = master_keys_read(c->master_keys_file, &master, err)) < 0)
-		return err_prefix(err, "WXBUS_MASTER_KEYS_FILE");
-	master_keys_free(&master);
-	if ((rc = internal_keys_read(c->internal_keys_file, &internal, err)) < 0)
-		return err_prefix(err, "WXBUS_INTERNAL_KEYS_FILE");
-	if (!internal_keys_with(internal, SCOPE_TOKEN))
-		rc = err_set(err, ERR_REJECT, 0,
-			"WXBUS_INTERNAL_KEYS_FILE: no key of scope token; for example a line `api-proxy "
-			"<base64> token`");
-	internal_keys_free(&internal);
+	rc = keyring_new(&keys, c->master_keys_file, c->internal_keys_file, err);
+	keyring_free(&keys);
 	return rc;
 }

@@ -74,7 +74,7 @@ static int look(const struct jssdk *j, const struct call *ask, struct buf *out, 
 	if (rc == 0 && pg_rows(res) == 1 && pg_value_bool(res, 0, 1)) {
 		sealed = pg_value_bytes(res, 0, 0, &len);
 		name_row(ask, &row);
-		rc = master_open(j->keys, buf_cstr(&row), sealed, len, out, err);
+		rc = keyring_open(j->keys, buf_cstr(&row), sealed, len, out, err);
 		if (rc == 0)
 			rc = pg_value_bool(res, 0, 2) ? LOOK_GOOD : LOOK_EXPIRING;
 	}
@@ -104,7 +104,7 @@ static int store(
 	int rc;
 
 	name_row(ask, &row);
-	master_seal(j->keys, buf_cstr(&row), ticket, strlen(ticket), &sealed);
+	keyring_seal(j->keys, buf_cstr(&row), ticket, strlen(ticket), &sealed);
 	rc = RUN(j, sql_store, NULL, err, pg_text(ask->component_appid), pg_text(ask->appid),
 		pg_bytea(sealed.data, sealed.len), pg_int8(life_s));
 	buf_release(&sealed);
@@ -235,4 +235,18 @@ void jssdk_answer(const struct jssdk *j, const struct call *ask, const char *url
 		write_config(ask->appid, buf_cstr(&ticket), page, &answer->body);
 	}
 	buf_wipe_release(&ticket);
+}
+
+int jssdk_sweep(struct pg_pool *pool, struct err *err)
+{
+	struct pg *pg = NULL;
+	int rc = pg_take(pool, POOL_WAIT_MS, &pg, err);
+
+	if (rc == 0)
+		rc = pg_exec(pg,
+			"DELETE FROM api_proxy.jssdk_tickets WHERE expires_at < now() - interval '1 day'"
+			" AND refreshing_until < now() - interval '1 day'",
+			NULL, 0, NULL, err);
+	pg_give(pool, &pg);
+	return rc;
 }

@@ -3,6 +3,7 @@
 
 #include "common/pg/pg.h"
 #include "services/api-proxy/call.h"
+#include "services/api-proxy/keyring.h"
 
 #include <stdbool.h>
 
@@ -12,7 +13,7 @@
  * https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/JS-SDK.html */
 struct jssdk {
 	struct pg_pool *pool;
-	const struct master_keys *keys;
+	struct keyring *keys;
 	const struct caller_of_weixin *weixin;
 };
 
@@ -23,5 +24,8 @@ bool jssdk_is(const char *path);
 /* {"appId","timestamp","nonceStr","signature"} in answer->body with errcode 0; or Weixin's own answer to the
  * question for a ticket, or a refusal. `ask` is a call with whose names and deadline Weixin is asked. */
 void jssdk_answer(const struct jssdk *j, const struct call *ask, const char *url, struct answer *answer);
+
+/* Tickets that ended a day ago are forgotten: nobody has asked for another, the account may have left. */
+int jssdk_sweep(struct pg_pool *pool, struct err *err);
 
 #endif

@@ -5,6 +5,8 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "services/api-proxy/allowance.h"
+#include "services/api-proxy/erasures.h"
+#include "services/api-proxy/jssdk.h"
 #include "services/api-proxy/day_limit.h"
 #include "services/api-proxy/ledger.h"
 
@@ -85,6 +87,10 @@ static void sweep(struct keeper *k)
 		log_warn(NULL, "old ledger rows stay until the next hour: %s", err.text);
 	else if (n > 0)
 		log_info(NULL, "%lld old ledger rows forgotten", (long long)n);
+	if (erasures_sweep(k->pool, &err) < 0)
+		log_warn(NULL, "marks of forgotten fans stay until the next hour: %s", err.text);
+	if (jssdk_sweep(k->pool, &err) < 0)
+		log_warn(NULL, "old JS-SDK tickets stay until the next hour: %s", err.text);
 	if (allowance_sweep(k->pool, &err) < 0)
 		log_warn(NULL, "allowances that are over stay until the next hour: %s", err.text);
 	if (day_limit_sweep(k->pool, &err) < 0)

@@ -26,4 +26,6 @@ struct metric api_proxy_metrics[N_API_PROXY_METRICS] = {
 	[M_AUDIT_LOST] = METRIC_COUNTER("wxbus_api_proxy_audit_lost_total", NULL,
 		"Calls that are not in the table of calls: the database was away too long, or gave no "
 		"answer."),
+	[M_ERASURES] = METRIC_COUNTER(
+		"wxbus_api_proxy_erasures_total", NULL, "Notices that a fan is to be forgotten, obeyed."),
 };

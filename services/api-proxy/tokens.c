@@ -5,7 +5,6 @@
 #include "common/base/secret.h"
 #include "common/base/str.h"
 #include "common/json/json.h"
-#include "proto/internal_auth.h"
 #include "services/api-proxy/metrics.h"
 
 #include <pthread.h>
@@ -172,8 +171,7 @@ static void ask(struct tokens *t, const char *component_appid, const char *appid
 		buf_addf(&body, "{\"token_sha256\":\"%s\"}", refused_sha256);
 		request.content_type = "application/json";
 	}
-	internal_auth_sign(
-		t->o.key, method, buf_cstr(&target), body.data, body.len, clock_wall_ms(), &authorization);
+	keyring_sign(t->o.keys, method, buf_cstr(&target), body.data, body.len, &authorization);
 	header.value = buf_cstr(&authorization);
 	request.path = buf_cstr(&target);
 	request.body = body.data;

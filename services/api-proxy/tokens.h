@@ -3,7 +3,7 @@
 
 #include "common/base/err.h"
 #include "common/httpc/httpc.h"
-#include "proto/keyfiles.h"
+#include "services/api-proxy/keyring.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,9 +22,9 @@ struct token {
 void token_wipe(struct token *t);
 
 struct tokens_options {
-	struct httpc *http;             /* borrowed */
-	const char *url;                /* token-service's /v1, without path; borrowed */
-	const struct internal_key *key; /* of scope token; borrowed */
+	struct httpc *http;   /* borrowed */
+	const char *url;      /* token-service's /v1, without path; borrowed */
+	struct keyring *keys; /* borrowed */
 };
 struct tokens *tokens_new(const struct tokens_options *o);
 void tokens_free(struct tokens **t);

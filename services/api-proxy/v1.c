@@ -7,6 +7,7 @@
 #include "common/json/json.h"
 #include "proto/internal_auth.h"
 #include "proto/platforms.h"
+#include "services/api-proxy/key_watch.h"
 
 #include <string.h>
 
@@ -215,6 +216,51 @@ static void rotate_caller(const struct v1 *v, struct httpd_request *req, const s
 	buf_wipe_release(&key);
 }
 
+/* --- POST /v1/keys/list, /reseal -------------------------------------------------------------------- */
+
+static void list_keys(const struct v1 *v, struct httpd_request *req, const struct json *j)
+{
+	struct buf body = BUF_INIT(LIST_MAX_BYTES);
+	struct key_report report;
+	struct err err;
+
+	(void)j;
+	if (key_watch_report(v->pool, v->keys, &report, &err) < 0) {
+		log_error(NULL, "the keys could not be listed: %s", err.text);
+		reply_error(req, 503, "the rows could not be counted");
+	} else {
+		key_report_encode(&report, &body);
+		httpd_reply(req, 200, "application/json", body.data, body.len, NULL, 0);
+	}
+	key_report_release(&report);
+	buf_release(&body);
+}
+
+static void reseal(const struct v1 *v, struct httpd_request *req, const struct json *j)
+{
+	struct reseal_request request;
+	struct reseal_answer answer;
+	struct json *fields;
+	struct err err;
+	int rc;
+
+	if (reseal_request_read(j, &request, &err) < 0) {
+		reply_error(req, 400, err.text);
+		return;
+	}
+	rc = key_watch_reseal(v->pool, v->keys, &request, &answer, &err);
+	if (rc < 0) {
+		log_error(NULL, "rows could not be sealed anew: %s", err.text);
+		reply_error(req, 503, "the rows could not be sealed anew");
+	} else if (rc == SEALED_NOT_CURRENT) {
+		reply_error(req, 409, "this process seals with another key: has it reread its file?");
+	} else {
+		fields = reseal_answer_json(&answer);
+		reply_json(req, 200, fields);
+		json_free(&fields);
+	}
+}
+
 /* --- all of /v1 ------------------------------------------------------------------------------------ */
 
 static const struct {
@@ -225,6 +271,8 @@ static const struct {
 	{"/v1/callers/list", list_callers},
 	{"/v1/callers/revoke", revoke_caller},
 	{"/v1/callers/rotate", rotate_caller},
+	{"/v1/keys/list", list_keys},
+	{"/v1/keys/reseal", reseal},
 };
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
 
@@ -262,12 +310,13 @@ static void target_of(struct httpd_request *req, struct buf *out)
 static int authenticate(const struct v1 *v, struct httpd_request *req, const struct buf *body)
 {
 	struct buf target = BUF_INIT(16 * 1024);
+	struct keys *keys = keyring_take(v->keys);
 	enum internal_auth_result result;
-	const struct internal_key *who;
 
 	target_of(req, &target);
-	result = internal_auth_check(v->keys, SCOPE_ADMIN, httpd_header(req, "Authorization"),
-		httpd_method(req), buf_cstr(&target), body->data, body->len, clock_wall_ms(), &who);
+	result = internal_auth_check(keys->internal, SCOPE_ADMIN, httpd_header(req, "Authorization"),
+		httpd_method(req), buf_cstr(&target), body->data, body->len, clock_wall_ms(), NULL);
+	keyring_give(v->keys, &keys);
 	buf_release(&target);
 	if (result == INTERNAL_AUTH_OK)
 		return 0;

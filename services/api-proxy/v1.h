@@ -2,8 +2,9 @@
 #define API_PROXY_V1_H
 
 #include "common/httpd/httpd.h"
-#include "proto/keyfiles.h"
+#include "common/pg/pg.h"
 #include "services/api-proxy/callers.h"
+#include "services/api-proxy/keyring.h"
 
 /* What our own commands ask of this service, on the internal port. Every request is signed
  * (proto/internal_auth.h). POST /v1/callers (scope admin)
@@ -16,10 +17,12 @@
  *  POST /v1/callers/revoke {"component_appid","caller_id"} → 200
  *  POST /v1/callers/rotate {"component_appid","caller_id","key"?} → 200 {"caller_id","key"}: this key in
  * place of the old one, which ends at once (in other processes within CALLERS_CACHE_MS). 404: no such caller,
- * or revoked */
+ * or revoked
+ *  POST /v1/keys/list, /v1/keys/reseal: proto/key_report.h */
 struct v1 {
 	struct callers *callers;
-	const struct internal_keys *keys;
+	struct keyring *keys;
+	struct pg_pool *pool;
 };
 
 void v1_serve(struct httpd_request *req, void *v1); /* an httpd_handler; v1 is a struct v1 */

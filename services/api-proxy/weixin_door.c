@@ -89,11 +89,14 @@ static enum refusal check_credential(const struct weixin_door *d, const struct w
 static void write_answer(const struct weixin_door *d, const struct weixin_credential *c, struct buf *answer)
 {
 	struct proxy_token t = {.expires_wall_ms = clock_wall_ms() + WEIXIN_TOKEN_LIFE_S * 1000};
+	struct keys *keys;
 
 	callers_hash_key(c->secret, t.key_sha256);
 	str_copy(t.appid, sizeof(t.appid), c->appid);
 	buf_add_str(answer, "{\"access_token\":\"");
-	proxy_token_seal(d->keys, &t, answer);
+	keys = keyring_take(d->keys);
+	proxy_token_seal(keys->master, &t, answer);
+	keyring_give(d->keys, &keys);
 	buf_addf(answer, "\",\"expires_in\":%d}", WEIXIN_TOKEN_LIFE_S);
 }
 
@@ -120,12 +123,15 @@ enum refusal weixin_door_enter(const struct weixin_door *d, const char *access_t
 {
 	struct proxy_token t;
 	enum refusal refusal;
+	struct keys *keys;
 	struct err err;
 	int rc;
 
 	if (!access_token)
 		return REFUSAL_NO_KEY;
-	rc = proxy_token_open(d->keys, access_token, clock_wall_ms(), &t, &err);
+	keys = keyring_take(d->keys);
+	rc = proxy_token_open(keys->master, access_token, clock_wall_ms(), &t, &err);
+	keyring_give(d->keys, &keys);
 	if (rc == PROXY_TOKEN_EXPIRED)
 		return REFUSAL_EXPIRED_TOKEN;
 	if (rc < 0)

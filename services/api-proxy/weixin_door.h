@@ -3,7 +3,6 @@
 
 #include "common/base/buf.h"
 #include "common/httpc/httpc.h"
-#include "proto/keyfiles.h"
 #include "services/api-proxy/callers.h"
 #include "services/api-proxy/proxy_token.h"
 #include "services/api-proxy/refusal.h"
@@ -15,7 +14,7 @@
  * token, good here and nowhere else. Any thread. */
 struct weixin_door {
 	struct callers *callers;
-	const struct master_keys *keys;
+	struct keyring *keys;
 };
 
 enum weixin_path {

@@ -12,6 +12,7 @@
 #include "services/token-service/seal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,9 +155,10 @@ static void repliers_array(char *const repliers[REPLIERS_MAX], struct buf *out)
 	buf_add_char(out, '}');
 }
 
-/* The row exists and is locked; *before_out its permission sets, none if it was not authorized. */
+/* The row exists and is locked (version 0: it is new); *before_out its permission sets, none if it was not
+ * authorized. */
 static int lock_account(struct pg *pg, const struct keys *keys, const struct credential_id *id,
-	int64_t **before_out, size_t *n_out, struct err *err)
+	int64_t *version_out, int64_t **before_out, size_t *n_out, struct err *err)
 {
 	static char *const none[REPLIERS_MAX] = {NULL};
 	const struct platform *p = platforms_find(keys->platforms, id->component_appid);
@@ -171,12 +173,14 @@ static int lock_account(struct pg *pg, const struct keys *keys, const struct cre
 		NULL, err, pg_text(id->component_appid), pg_text(id->appid), pg_text(buf_cstr(&repliers)));
 	if (rc == 0)
 		rc = PG_EXEC(pg,
-			"SELECT CASE WHEN state = 'authorized' THEN func_ids ELSE '{}' END FROM "
+			"SELECT CASE WHEN state = 'authorized' THEN func_ids ELSE '{}' END, version FROM "
 			"token_service.accounts"
 			" WHERE component_appid = $1 AND appid = $2 FOR UPDATE",
 			&res, err, pg_text(id->component_appid), pg_text(id->appid));
-	if (rc == 0)
+	if (rc == 0) {
 		*before_out = store_int_array_parse(pg_value(res, 0, 0), n_out);
+		*version_out = pg_value_int(res, 0, 1);
+	}
 	pg_result_free(&res);
 	buf_release(&repliers);
 	return rc;
@@ -248,38 +252,6 @@ static int note_authorized(
 	return rc;
 }
 
-int account_authorize(const struct store *s, struct pg *pg, const char *component_appid,
-	const struct weixin_authorization *a, int64_t event_s, struct func_difference *difference_out,
-	struct err *err)
-{
-	struct keys *keys = keyring_take(s->keyring);
-	struct credential_id id = {"", ""};
-	int64_t *before = NULL, version = 0;
-	struct sealed sealed;
-	size_t n_before = 0;
-	int rc;
-
-	(void)str_copy(id.component_appid, sizeof(id.component_appid), component_appid);
-	(void)str_copy(id.appid, sizeof(id.appid), a->appid);
-	seal_tokens(keys, &id, &a->token, &sealed);
-	rc = lock_account(pg, keys, &id, &before, &n_before, err);
-	if (rc == 0)
-		rc = update_authorized(pg, &id, a, &sealed, event_s, &version, err);
-	if (rc == 0)
-		rc = publish(pg, &id, err);
-	if (rc == 0)
-		rc = event_put_info(pg, id.component_appid, id.appid, version, err);
-	if (rc == 0) {
-		func_difference_make(before, n_before, a->func_ids, a->n_func_ids, difference_out);
-		rc = note_authorized(pg, &id, difference_out, err);
-	}
-	free(before);
-	buf_release(&sealed.token);
-	buf_release(&sealed.refresh_token);
-	keyring_give(s->keyring, &keys);
-	return rc;
-}
-
 /* --- what Weixin tells of an account -----------------------------------------------------------------------
  */
 
@@ -344,6 +316,91 @@ int account_set_info(const struct store *s, struct pg *pg, const struct credenti
 	keys = keyring_take(s->keyring);
 	rc = adopt_refresh_token(pg, keys, id, info->refresh_token, err);
 	keyring_give(s->keyring, &keys);
+	return rc;
+}
+
+/* --- authorizing -------------------------------------------------------------------------------------------
+ */
+
+static int replace_credentials(struct pg *pg, const struct keys *keys, const struct credential_id *id,
+	const struct account_authorizing *a, int64_t *version_out, struct err *err)
+{
+	struct sealed sealed;
+	int rc;
+
+	seal_tokens(keys, id, &a->authorization->token, &sealed);
+	rc = update_authorized(pg, id, a->authorization, &sealed, a->event_s, version_out, err);
+	buf_release(&sealed.token);
+	buf_release(&sealed.refresh_token);
+	return rc;
+}
+
+static int tell_authorized(struct pg *pg, const struct credential_id *id, const struct account_authorizing *a,
+	int64_t version, struct err *err)
+{
+	char occasion[32];
+
+	if (a->info && update_info(pg, id, a->info, err) < 0)
+		return -1;
+	if (publish(pg, id, err) < 0)
+		return -1;
+	(void)snprintf(occasion, sizeof(occasion), "%" PRId64, version);
+	return a->info ? 0 : event_put_info(pg, id->component_appid, id->appid, occasion, err);
+}
+
+int account_authorize(const struct store *s, struct pg *pg, const struct account_authorizing *a,
+	struct func_difference *difference_out, struct err *err)
+{
+	const struct weixin_authorization *w = a->authorization;
+	struct keys *keys = keyring_take(s->keyring);
+	struct credential_id id = {"", ""};
+	int64_t *before = NULL, version = 0;
+	size_t n_before = 0;
+	int rc;
+
+	(void)str_copy(id.component_appid, sizeof(id.component_appid), a->component_appid);
+	(void)str_copy(id.appid, sizeof(id.appid), w->appid);
+	rc = lock_account(pg, keys, &id, &version, &before, &n_before, err);
+	if (rc == 0 && a->if_version && version != *a->if_version)
+		rc = ACCOUNT_STALE;
+	if (rc == 0)
+		rc = replace_credentials(pg, keys, &id, a, &version, err);
+	if (rc == 0)
+		rc = tell_authorized(pg, &id, a, version, err);
+	if (rc == 0) {
+		func_difference_make(before, n_before, w->func_ids, w->n_func_ids, difference_out);
+		rc = note_authorized(pg, &id, difference_out, err);
+	}
+	free(before);
+	keyring_give(s->keyring, &keys);
+	return rc;
+}
+
+/* --- a refresh token of the list ---------------------------------------------------------------------------
+ */
+
+int account_offer_refresh_token(const struct store *s, struct pg *pg, const struct credential_id *id,
+	const char *refresh_token, struct err *err)
+{
+	struct buf sealed = BUF_INIT(2 * SECRET_MAX_BYTES);
+	struct keys *keys = keyring_take(s->keyring);
+	struct pg_result *res = NULL;
+	int rc;
+
+	seal_column(
+		keys->master, SEALED_REFRESH_TOKEN, id->component_appid, id->appid, refresh_token, &sealed);
+	keyring_give(s->keyring, &keys);
+	rc = PG_EXEC(pg,
+		"UPDATE token_service.accounts SET refresh_token = coalesce(refresh_token, $3),"
+		" refresh_at = CASE WHEN refresh_token IS NULL OR refused_at IS NOT NULL THEN now()"
+		"   ELSE refresh_at END,"
+		" retry_at = CASE WHEN refused_at IS NOT NULL THEN NULL ELSE retry_at END"
+		" WHERE component_appid = $1 AND appid = $2 AND state = 'authorized'",
+		&res, err, pg_text(id->component_appid), pg_text(id->appid), seal_param(&sealed));
+	if (rc == 0 && pg_affected(res) > 0)
+		rc = credential_keep_in_history(pg, id, &sealed, err);
+	pg_result_free(&res);
+	buf_release(&sealed);
 	return rc;
 }
 
@@ -630,7 +687,7 @@ static int look_body(struct pg *pg, void *arg, struct err *err)
 
 	if (PG_EXEC(pg,
 		    "SELECT state = 'authorized', refresh_token IS NOT NULL, event_at > to_timestamp($3),"
-		    " coalesce(extract(epoch FROM now() - authorized_at)::bigint, -1)"
+		    " coalesce(extract(epoch FROM now() - authorized_at)::bigint, -1), version"
 		    " FROM token_service.accounts WHERE component_appid = $1 AND appid = $2",
 		    &res, err, pg_text(l->id->component_appid), pg_text(l->id->appid),
 		    pg_int8(l->event_s)) < 0)
@@ -641,6 +698,7 @@ static int look_body(struct pg *pg, void *arg, struct err *err)
 		l->state.has_refresh_token = pg_value_bool(res, 0, 1);
 		l->state.newer_event = pg_value_bool(res, 0, 2);
 		l->state.authorized_ago_s = pg_value_int(res, 0, 3);
+		l->state.version = pg_value_int(res, 0, 4);
 	}
 	pg_result_free(&res);
 	return 0;

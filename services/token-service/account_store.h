@@ -8,6 +8,9 @@
 /* The accounts of the directory. Each change locks the account's row, raises its version and puts the
  * account's record into the outbox, all in the caller's transaction. */
 
+#define ACCOUNT_STALE   1
+#define ACCOUNT_MISSING 2
+
 /* Permission sets that a change brought and took. */
 struct func_difference {
 	int64_t *added;
@@ -19,22 +22,32 @@ void func_difference_make(const int64_t *before, size_t n_before, const int64_t 
 	struct func_difference *out);
 void func_difference_release(struct func_difference *d);
 
-/* An authorization: tokens replaced, whatever refresh is under way overtaken. event_s: the push's CreateTime;
- * 0: it did not come by a push. A new account gets the platform's default repliers. Its names and kind are
- * asked for next (an event of type EVENT_TYPE_INFO). */
-int account_authorize(const struct store *s, struct pg *pg, const char *component_appid,
-	const struct weixin_authorization *a, int64_t event_s, struct func_difference *difference_out,
-	struct err *err);
+/* An authorization: tokens replaced, whatever refresh is under way overtaken. A new account gets the
+ * platform's default repliers. ACCOUNT_STALE: only with if_version; nothing is done. */
+struct account_authorizing {
+	const char *component_appid;
+	const struct weixin_authorization *authorization;
+	int64_t event_s; /* the push's CreateTime; 0: it did not come by a push */
+	const struct weixin_info
+		*info;             /* NULL: Weixin is asked for it next (an event of type EVENT_TYPE_INFO) */
+	const int64_t *if_version; /* only if the account's version is still this; NULL: whatever it is */
+};
+int account_authorize(const struct store *s, struct pg *pg, const struct account_authorizing *a,
+	struct func_difference *difference_out, struct err *err);
 
 /* Names, kind and permission sets as Weixin tells them; if we hold no refresh token, Weixin's. Nothing
  * happens to an account that is not authorized. */
 int account_set_info(const struct store *s, struct pg *pg, const struct credential_id *id,
 	const struct weixin_info *info, struct err *err);
 
+/* A refresh token that Weixin's list tells and we do not know: into the history, where it is found when ours
+ * is refused; if ours is refused already, or we have none, it is tried at once. Nothing happens to an account
+ * that is not authorized. */
+int account_offer_refresh_token(const struct store *s, struct pg *pg, const struct credential_id *id,
+	const char *refresh_token, struct err *err);
+
 /* 0: unauthorized, tokens and their history deleted. ACCOUNT_STALE: it has been authorized since; nothing is
  * done. */
-#define ACCOUNT_STALE   1
-#define ACCOUNT_MISSING 2
 int account_unauthorize(struct pg *pg, const struct credential_id *id, int64_t event_s, struct err *err);
 
 /* repliers: up to REPLIERS_MAX groups, NULL after the last. ACCOUNT_MISSING. */
@@ -69,6 +82,7 @@ int account_status(
 /* What an authorization's handling asks. All of an account that is not there are false or 0. */
 struct account_state {
 	bool exists;
+	int64_t version;
 	bool authorized;
 	bool has_refresh_token;
 	bool newer_event;         /* an event with a later CreateTime than event_s has been applied */

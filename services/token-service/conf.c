@@ -59,6 +59,13 @@ const struct conf_item token_service_items[] = {
 	CONF_INT("WXBUS_REFRESH_THREADS", workers, "16", 1, 64, "tokens refreshed ahead of expiry at once"),
 	CONF_INT("WXBUS_REFRESHES_PER_DAY", refreshes_per_day, "200", 30, 10000,
 		"no token is refreshed more often on one day (UTC), whoever asks"),
+	CONF_INT("WXBUS_SYNC_EVERY_S", sync_every_s, "86400", 0, 2592000,
+		"how often the accounts are compared with Weixin's list, give or take a tenth; 0: only when "
+		"asked "
+		"for, or after an outage"),
+	CONF_INT("WXBUS_SYNC_OUTAGE_S", sync_outage_s, "1500", 0, 86400,
+		"the first ticket after a longer gap than this tells of an outage, and the accounts are "
+		"compared (Weixin makes one every 600 s); 0: never"),
 	CONF_INT("WXBUS_AUDIT_DAYS", audit_days, "30", 1, 3650,
 		"days for which the audit keeps who authorized, refreshed and changed what"),
 	CONF_INT("WXBUS_UNAUTHORIZED_DAYS", unauthorized_days, "30", 0, 3650,

@@ -29,6 +29,8 @@ struct token_service_conf {
 	int64_t threads;
 	int64_t workers;
 	int64_t refreshes_per_day;
+	int64_t sync_every_s;
+	int64_t sync_outage_s;
 	int64_t audit_days;
 	int64_t unauthorized_days;
 };

@@ -151,29 +151,36 @@ static int call_in_time(struct credentials *c, component_call call, const char *
 	return call(c->api, component_token, arg, err);
 }
 
-int credentials_call(struct credentials *c, const char *component_appid, component_call call, void *arg,
+int credentials_call_as(struct credentials *c, const struct credential_id *id, component_call call, void *arg,
 	int64_t deadline_mono_ms, struct err *err)
 {
-	struct credential_id platform = {"", ""};
 	struct token token = {NULL, "", 0};
 	char refused[65];
 	int rc;
 
-	(void)str_copy(platform.component_appid, sizeof(platform.component_appid), component_appid);
-	rc = credentials_get(c, &platform, deadline_mono_ms, &token, err);
-	if (rc > 0)
-		return err_set(err, ERR_RETRY, 0, "no ticket has come yet");
+	rc = credentials_get(c, id, deadline_mono_ms, &token, err);
 	if (rc == 0)
 		rc = call_in_time(c, call, token.text, arg, deadline_mono_ms, err);
-	if (rc < 0 && err->kind == ERR_REJECT && reaction_of(err->code) == REACTION_AUTH) {
+	if (rc < 0 && token.text && err->kind == ERR_REJECT && reaction_of(err->code) == REACTION_AUTH) {
 		memcpy(refused, token.sha256, sizeof(refused));
 		token_release(&token);
-		rc = credentials_replace(c, &platform, refused, deadline_mono_ms, &token, err);
+		rc = credentials_replace(c, id, refused, deadline_mono_ms, &token, err);
 		if (rc == 0)
 			rc = call_in_time(c, call, token.text, arg, deadline_mono_ms, err);
 	}
 	token_release(&token);
 	return rc;
+}
+
+int credentials_call(struct credentials *c, const char *component_appid, component_call call, void *arg,
+	int64_t deadline_mono_ms, struct err *err)
+{
+	struct credential_id platform = {"", ""};
+	int rc;
+
+	(void)str_copy(platform.component_appid, sizeof(platform.component_appid), component_appid);
+	rc = credentials_call_as(c, &platform, call, arg, deadline_mono_ms, err);
+	return rc > 0 ? err_set(err, ERR_RETRY, 0, "no ticket has come yet") : rc;
 }
 
 /* --- refreshing under the lease ----------------------------------------------------------------------------

@@ -40,8 +40,13 @@ int credentials_replace(struct credentials *c, const struct credential_id *id, c
 /* One call that needs the component's token; made once more, with a newer one, if Weixin says that the token
  * is no longer good; none is begun after the deadline. ERR_RETRY: there is no token now. Otherwise what
  * `call` returns. */
-typedef int (*component_call)(struct weixin_api *w, const char *component_token, void *arg, struct err *err);
+typedef int (*component_call)(struct weixin_api *w, const char *token, void *arg, struct err *err);
 int credentials_call(struct credentials *c, const char *component_appid, component_call call, void *arg,
+	int64_t deadline_mono_ms, struct err *err);
+
+/* The same with an account's token (`call` gets that), or with the component's if the appid is "". Also
+ * CREDENTIAL_UNKNOWN, _UNAUTHORIZED, _NONE. */
+int credentials_call_as(struct credentials *c, const struct credential_id *id, component_call call, void *arg,
 	int64_t deadline_mono_ms, struct err *err);
 
 /* One token that is due, claimed for whoever then refreshes it. */

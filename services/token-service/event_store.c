@@ -49,13 +49,13 @@ int event_put(const struct store *s, const char *component_appid, const char *ev
 
 /* A key of its own: whether Weixin tells names now must not hold up the account's next event. */
 int event_put_info(
-	struct pg *pg, const char *component_appid, const char *appid, int64_t version, struct err *err)
+	struct pg *pg, const char *component_appid, const char *appid, const char *occasion, struct err *err)
 {
 	return PG_EXEC(pg,
 		"INSERT INTO token_service.events (component_appid, event_id, key, appid, type, received_at)"
-		" VALUES ($1, 'info:' || $2 || ':' || $3::text, $1 || '/' || $2 || '#info', $2, $4, now())"
+		" VALUES ($1, 'info:' || $2 || ':' || $3, $1 || '/' || $2 || '#info', $2, $4, now())"
 		" ON CONFLICT (component_appid, event_id) DO NOTHING",
-		NULL, err, pg_text(component_appid), pg_text(appid), pg_int8(version),
+		NULL, err, pg_text(component_appid), pg_text(appid), pg_text(occasion),
 		pg_text(EVENT_TYPE_INFO));
 }
 

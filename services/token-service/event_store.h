@@ -23,9 +23,10 @@
 int event_put(const struct store *s, const char *component_appid, const char *event_id, const char *appid,
 	const char *type, const void *sealed, size_t len, int64_t received_ms, struct err *err);
 
-/* Within a transaction: ask for an account's names and kind when it is committed. */
+/* Within a transaction: ask for an account's names and kind when it is committed; once for each `occasion`.
+ */
 int event_put_info(
-	struct pg *pg, const char *component_appid, const char *appid, int64_t version, struct err *err);
+	struct pg *pg, const char *component_appid, const char *appid, const char *occasion, struct err *err);
 
 struct event {
 	int64_t id;

@@ -37,6 +37,7 @@ struct events {
 	const struct kafka_conf *kafka;
 	struct exchange x;
 	struct outbox *outbox;
+	int64_t outage_s;
 	char topic[TOPIC_NAME_MAX + 1];
 	char group[TOPIC_NAME_MAX + 1];
 	pthread_t reader;
@@ -76,12 +77,18 @@ static int take_ticket(
 		return 0;
 	}
 	rc = ticket_put(e->x.store, envelope->component_appid, ticket,
-		time_s ? time_s : envelope->received_ms / 1000, err);
+		time_s ? time_s : envelope->received_ms / 1000, e->outage_s, err);
 	if (rc < 0)
 		return rc;
 	metric_add(&token_service_metrics[M_INTAKE], rc == TICKET_OLD ? "ticket_old" : "ticket", 1);
 	log_info(envelope->component_appid, "ticket %s",
 		rc == TICKET_OLD ? "older than the stored one" : "stored");
+	if (rc == TICKET_AFTER_GAP)
+		log_warn(envelope->component_appid,
+			"the first ticket after more than %lld s: pushes may have been lost, the accounts "
+			"are "
+			"compared with Weixin's list",
+			(long long)e->outage_s);
 	wake_workers(e);
 	return 0;
 }
@@ -331,7 +338,7 @@ static int start(struct events *e, struct err *err)
 }
 
 int events_new(struct events **out, const struct kafka_conf *kafka, const struct exchange *x,
-	struct outbox *outbox, struct err *err)
+	struct outbox *outbox, int64_t outage_s, struct err *err)
 {
 	struct events *e = xcalloc(1, sizeof(*e));
 	int rc;
@@ -339,6 +346,7 @@ int events_new(struct events **out, const struct kafka_conf *kafka, const struct
 	e->kafka = kafka;
 	e->x = *x;
 	e->outbox = outbox;
+	e->outage_s = outage_s;
 	pthread_mutex_init(&e->lock, NULL);
 	clock_cond_init(&e->wake);
 	rc = topic_name(TOPIC_PLATFORM_EVENTS, kafka->topic_prefix, e->topic, err);

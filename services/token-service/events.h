@@ -13,8 +13,9 @@
  * accounts, for however long. */
 struct events;
 
+/* outage_s: ticket_put()'s. */
 int events_new(struct events **out, const struct kafka_conf *kafka, const struct exchange *x,
-	struct outbox *outbox, struct err *err);
+	struct outbox *outbox, int64_t outage_s, struct err *err);
 /* Reads no more and takes up no more; what is under way finishes. */
 void events_stop(struct events *e);
 void events_free(struct events **e);

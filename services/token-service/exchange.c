@@ -27,7 +27,8 @@ struct storing {
 	const char *component_appid;
 	const struct weixin_authorization *authorization;
 	int64_t event_s;
-	const struct code_id *code; /* NULL: there was none */
+	const struct code_id *code;     /* NULL: there was none */
+	const struct weixin_info *info; /* NULL: not asked yet */
 	struct func_difference difference;
 };
 
@@ -38,8 +39,14 @@ static int store_body_authorization(struct pg *pg, void *arg, struct err *err)
 	int rc;
 
 	func_difference_release(&s->difference);
-	rc = account_authorize(
-		s->x->store, pg, s->component_appid, s->authorization, s->event_s, &s->difference, err);
+	rc = account_authorize(s->x->store, pg,
+		&(struct account_authorizing){
+			.component_appid = s->component_appid,
+			.authorization = s->authorization,
+			.event_s = s->event_s,
+			.info = s->info,
+		},
+		&s->difference, err);
 	if (rc == 0 && s->code)
 		rc = code_exchanged(pg, s->code, s->authorization->appid, &s->difference, err);
 	return rc;
@@ -89,7 +96,7 @@ static int exchange_claimed(const struct exchange *x, const struct code_id *id, 
 	int64_t event_s, int64_t deadline_ms, struct code_result *out, struct err *err)
 {
 	struct weixin_authorization a = {.func_ids = NULL};
-	struct storing s = {x, id->component_appid, &a, event_s, id, {NULL, 0, NULL, 0}};
+	struct storing s = {x, id->component_appid, &a, event_s, id, NULL, {NULL, 0, NULL, 0}};
 	struct query q = {id->component_appid, code, &a};
 	struct err ignored;
 	int rc;
@@ -162,8 +169,8 @@ int exchange_recover(const struct exchange *x, const struct credential_id *id, i
 	int64_t deadline_mono_ms, struct func_difference *difference_out, struct err *err)
 {
 	struct weixin_authorization a = {.func_ids = NULL};
-	struct storing s = {x, id->component_appid, &a, event_s, NULL, {NULL, 0, NULL, 0}};
 	struct weixin_info info = {.user_name = NULL};
+	struct storing s = {x, id->component_appid, &a, event_s, NULL, &info, {NULL, 0, NULL, 0}};
 	int rc;
 
 	rc = exchange_ask_info(x, id, deadline_mono_ms, &info, err);

@@ -38,6 +38,11 @@ struct metric token_service_metrics[N_TOKEN_SERVICE_METRICS] = {
 		"Authorized accounts of which Weixin takes no refresh token: they have to authorize again."),
 	[M_BREAKER] = METRIC_GAUGE("wxbus_token_service_breaker_open", "component",
 		"1: refreshes of this platform's accounts have failed in a row and are put off."),
+	[M_SYNCS] = METRIC_COUNTER("wxbus_token_service_syncs_total", "result",
+		"Comparisons with Weixin's list of accounts: done, failed (given up), retried (a step of "
+		"one)."),
+	[M_SYNC_FOUND] = METRIC_COUNTER("wxbus_token_service_sync_findings_total", "finding",
+		"What they found: added, changed, code_lost, missing, pruned."),
 	[M_ERASURES] = METRIC_COUNTER("wxbus_token_service_erasures_total", "why",
 		"Fans forgotten: unsubscribed, or asked (by the operator)."),
 	[M_FANS_LAG] = METRIC_GAUGE("wxbus_token_service_messages_lag", NULL,

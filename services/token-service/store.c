@@ -65,6 +65,17 @@ int store_run(const struct store *s, store_body body, void *arg, struct err *err
 	return rc;
 }
 
+void store_list_platforms(const struct store *s, struct buf *out)
+{
+	struct keys *keys = keyring_take(s->keyring);
+
+	buf_add_char(out, '{');
+	for (size_t i = 0; i < keys->platforms->n; i++)
+		buf_addf(out, "%s%s", i ? "," : "", keys->platforms->list[i].component_appid);
+	buf_add_char(out, '}');
+	keyring_give(s->keyring, &keys);
+}
+
 void store_int_array(const int64_t *list, size_t n, struct buf *out)
 {
 	buf_add_char(out, '{');

@@ -24,6 +24,10 @@ int store_tx(const struct store *s, store_body body, void *arg, struct err *err)
 /* The same without a transaction: for one statement. */
 int store_run(const struct store *s, store_body body, void *arg, struct err *err);
 
+/* The platforms of WXBUS_PLATFORMS_FILE as PostgreSQL's array. */
+#define STORE_PLATFORMS_MAX (64 * 1024)
+void store_list_platforms(const struct store *s, struct buf *out);
+
 /* Arrays of PostgreSQL as text. Parsing takes what PostgreSQL prints for bigint[]. */
 void store_int_array(const int64_t *list, size_t n, struct buf *out);
 int64_t *store_int_array_parse(const char *text, size_t *n_out); /* the caller frees; NULL when empty */

@@ -8,19 +8,7 @@
 
 #include "common/base/banned.h"
 
-#define PLATFORMS_MAX_BYTES (64 * 1024)
-#define LONG_AGE_S          3600
-
-static void list_platforms(const struct store *s, struct buf *out)
-{
-	struct keys *keys = keyring_take(s->keyring);
-
-	buf_add_char(out, '{');
-	for (size_t i = 0; i < keys->platforms->n; i++)
-		buf_addf(out, "%s%s", i ? "," : "", keys->platforms->list[i].component_appid);
-	buf_add_char(out, '}');
-	keyring_give(s->keyring, &keys);
-}
+#define LONG_AGE_S 3600
 
 /* --- asking ------------------------------------------------------------------------------------------------
  */
@@ -76,11 +64,11 @@ static void ask(const struct store *s, struct weixin_api *w, const char *compone
 
 int ticket_watch(const struct store *s, struct weixin_api *w, struct err *err)
 {
-	struct buf platforms = BUF_INIT(PLATFORMS_MAX_BYTES);
+	struct buf platforms = BUF_INIT(STORE_PLATFORMS_MAX);
 	struct claim c = {.platforms = NULL};
 	int rc;
 
-	list_platforms(s, &platforms);
+	store_list_platforms(s, &platforms);
 	c.platforms = buf_cstr(&platforms);
 	while ((rc = store_run(s, claim_body, &c, err)) == 0)
 		ask(s, w, c.component_appid);
@@ -128,11 +116,11 @@ static int ages_body(struct pg *pg, void *arg, struct err *err)
 
 int ticket_ages(const struct store *s, bool *well_out, char *detail, size_t size, struct err *err)
 {
-	struct buf platforms = BUF_INIT(PLATFORMS_MAX_BYTES);
-	struct ages a = {.text = BUF_INIT(2 * PLATFORMS_MAX_BYTES)};
+	struct buf platforms = BUF_INIT(STORE_PLATFORMS_MAX);
+	struct ages a = {.text = BUF_INIT(2 * STORE_PLATFORMS_MAX)};
 	int rc;
 
-	list_platforms(s, &platforms);
+	store_list_platforms(s, &platforms);
 	a.platforms = buf_cstr(&platforms);
 	rc = store_run(s, ages_body, &a, err);
 	if (rc == 0) {

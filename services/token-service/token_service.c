@@ -8,6 +8,7 @@
 #include "services/token-service/keeper.h"
 #include "services/token-service/metrics.h"
 #include "services/token-service/public.h"
+#include "services/token-service/sync.h"
 #include "services/token-service/v1.h"
 
 #include <stdio.h>
@@ -33,6 +34,7 @@ struct token_service {
 	struct events *events;
 	struct fans *fans;
 	struct keeper *keeper;
+	struct sync_worker *sync;
 	struct v1 v1;
 	struct httpd *server;
 	struct public public;
@@ -129,9 +131,11 @@ static int start_work(struct token_service *t, struct err *err)
 	int rc;
 
 	if ((rc = outbox_new(&t->outbox, &t->store, t->producer, conf->kafka.topic_prefix, err)) < 0 ||
-		(rc = events_new(&t->events, &conf->kafka, &t->exchange, t->outbox, err)) < 0 ||
+		(rc = events_new(
+			 &t->events, &conf->kafka, &t->exchange, t->outbox, conf->sync_outage_s, err)) < 0 ||
 		(rc = fans_new(&t->fans, &conf->kafka, &t->store, t->outbox, err)) < 0 ||
-		(rc = keeper_new(&t->keeper, &t->store, t->credentials, t->weixin, conf, err)) < 0)
+		(rc = keeper_new(&t->keeper, &t->store, t->credentials, t->weixin, conf, err)) < 0 ||
+		(rc = sync_worker_new(&t->sync, &t->exchange, t->outbox, conf->sync_every_s, err)) < 0)
 		return rc;
 	return 0;
 }
@@ -203,6 +207,7 @@ void token_service_free(struct token_service **tp)
 	httpd_free(&t->public_server);
 	httpd_free(&t->server);
 	public_release(&t->public);
+	sync_worker_free(&t->sync);
 	keeper_free(&t->keeper);
 	fans_free(&t->fans);
 	events_free(&t->events);

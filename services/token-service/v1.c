@@ -9,6 +9,7 @@
 #include "proto/topics.h"
 #include "services/token-service/audit.h"
 #include "services/token-service/v1_answer.h"
+#include "services/token-service/v1_manage.h"
 #include "services/token-service/v1_oauth.h"
 #include "services/token-service/v1_operator.h"
 #include "services/token-service/v1_route.h"
@@ -361,6 +362,15 @@ static bool read_body(struct httpd_request *req, struct buf *body)
 	return status == 0;
 }
 
+static void serve_managing(
+	const struct v1 *v, struct httpd_request *req, const struct v1_route *route, const struct json *body)
+{
+	struct json *answer = NULL;
+	int status = v1_manage_serve(v->x, route, httpd_query(req), body, &answer);
+
+	v1_reply(req, status, &answer);
+}
+
 static void dispatch(
 	const struct v1 *v, struct httpd_request *req, const struct v1_route *route, const struct buf *body)
 {
@@ -383,6 +393,10 @@ static void dispatch(
 		v1_oauth_targets(v, req, &route->id);
 		return;
 	}
+	if (strcmp(httpd_method(req), "GET") == 0) {
+		serve_managing(v, req, route, NULL);
+		return;
+	}
 	if (json_parse(body->data, body->len, &limits, &json, &err) < 0) {
 		v1_refuse(req, 400, "malformed", "the body is no JSON");
 		return;
@@ -397,6 +411,8 @@ static void dispatch(
 		serve_repliers(v, req, &route->id, json);
 	else if (route->action == V1_OAUTH_TARGETS_SET)
 		v1_oauth_targets_set(v, req, &route->id, json);
+	else if (route->action == V1_SYNC_ASK || route->action == V1_WEIXIN)
+		serve_managing(v, req, route, json);
 	else
 		v1_operator_serve(v, req, route->action, json);
 	json_free(&json);

@@ -7,7 +7,7 @@
 
 #include "common/base/banned.h"
 
-#define ANSWER_MAX (16 * 1024)
+#define ANSWER_MAX (1024 * 1024) /* a page of a list */
 
 void v1_reply_text(struct httpd_request *req, int status, const struct buf *body)
 {

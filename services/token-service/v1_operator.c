@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "proto/erasure.h"
 #include "proto/fields.h"
+#include "services/sealed/sealed.h"
 #include "services/token-service/audit.h"
 #include "services/token-service/fan_store.h"
 #include "services/token-service/key_watch.h"
@@ -106,10 +107,10 @@ static void serve_keys(const struct v1 *v, struct httpd_request *req)
 
 	if (key_watch_report(v->x->store, &report, &err) < 0) {
 		v1_refuse_for_now(req, NULL, &err);
-		return;
+	} else {
+		key_report_encode(&report, &answer);
+		v1_reply_text(req, 200, &answer);
 	}
-	key_report_encode(&report, &answer);
-	v1_reply_text(req, 200, &answer);
 	key_report_release(&report);
 	buf_release(&answer);
 }
@@ -129,7 +130,7 @@ static void serve_reseal(const struct v1 *v, struct httpd_request *req, const st
 	rc = key_watch_reseal(v->x->store, &request, &answer, &err);
 	if (rc < 0) {
 		v1_refuse_for_now(req, NULL, &err);
-	} else if (rc == KEY_NOT_CURRENT) {
+	} else if (rc == SEALED_NOT_CURRENT) {
 		v1_refuse(req, 409, "not_current",
 			"this process seals with another key: has it reread its file?");
 	} else {

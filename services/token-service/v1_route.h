@@ -3,6 +3,7 @@
 
 #include "proto/keyfiles.h"
 #include "services/token-service/credential_store.h"
+#include "services/token-service/operation.h"
 
 /* Which of /v1's few requests a method and a path are; pure. */
 enum v1_action {
@@ -18,13 +19,20 @@ enum v1_action {
 	V1_FORGET,
 	V1_AUDIT,
 	V1_KEYS,
-	V1_RESEAL
+	V1_RESEAL,
+	V1_PLATFORMS,
+	V1_ACCOUNTS,
+	V1_SYNC_ASK,
+	V1_SYNC,
+	V1_SYNC_FINDINGS,
+	V1_WEIXIN
 };
 
 struct v1_route {
 	enum v1_action action;
-	enum internal_scope scope; /* that it needs */
-	struct credential_id id;   /* appid "": the platform's; both "": nobody's */
+	enum internal_scope scope;         /* that it needs */
+	struct credential_id id;           /* appid "": the platform's; both "": nobody's */
+	const struct operation *operation; /* V1_WEIXIN */
 };
 
 /* 0, or the status to refuse with: 404 no such path, 405 not with this method. */

@@ -41,6 +41,47 @@ static void each_request_has_its_action_scope_and_appids(void **state)
 	assert_int_equal(r.action, V1_OAUTH_TARGETS_SET);
 	assert_int_equal(r.scope, SCOPE_ADMIN);
 	assert_int_equal(v1_route_parse("DELETE", "/v1/accounts/wxc/wxa/oauth-targets", &r), 405);
+	assert_int_equal(v1_route_parse("GET", "/v1/platforms/wxc/sync", &r), 0);
+	assert_int_equal(r.action, V1_SYNC);
+	assert_int_equal(v1_route_parse("POST", "/v1/platforms/wxc/sync", &r), 0);
+	assert_int_equal(r.action, V1_SYNC_ASK);
+	assert_int_equal(r.scope, SCOPE_ADMIN);
+}
+
+static void a_collection_itself_has_no_appids(void **state)
+{
+	struct v1_route r;
+
+	(void)state;
+	assert_int_equal(v1_route_parse("GET", "/v1/accounts", &r), 0);
+	assert_int_equal(r.action, V1_ACCOUNTS);
+	assert_int_equal(r.scope, SCOPE_ADMIN);
+	assert_string_equal(r.id.component_appid, "");
+	assert_int_equal(v1_route_parse("GET", "/v1/platforms", &r), 0);
+	assert_int_equal(r.action, V1_PLATFORMS);
+	assert_int_equal(v1_route_parse("POST", "/v1/platforms", &r), 405);
+	assert_int_equal(v1_route_parse("GET", "/v1/accounts/", &r), 404);
+}
+
+static void an_operation_is_of_a_platform_or_of_an_account(void **state)
+{
+	struct v1_route r;
+
+	(void)state;
+	assert_int_equal(v1_route_parse("POST", "/v1/accounts/wxc/wxa/weixin/open-create", &r), 0);
+	assert_int_equal(r.action, V1_WEIXIN);
+	assert_int_equal(r.scope, SCOPE_ADMIN);
+	assert_string_equal(r.operation->path, "/cgi-bin/open/create");
+	assert_int_equal(v1_route_parse("POST", "/v1/platforms/wxc/weixin/open-create", &r), 404);
+	assert_int_equal(v1_route_parse("POST", "/v1/platforms/wxc/weixin/register-trial", &r), 0);
+	assert_int_equal(v1_route_parse("POST", "/v1/accounts/wxc/wxa/weixin/register-trial", &r), 404);
+	assert_int_equal(v1_route_parse("POST", "/v1/platforms/wxc/weixin/quota-get", &r), 0);
+	assert_int_equal(v1_route_parse("POST", "/v1/accounts/wxc/wxa/weixin/quota-get", &r), 0);
+	assert_int_equal(v1_route_parse("GET", "/v1/accounts/wxc/wxa/weixin/quota-get", &r), 405);
+	assert_int_equal(v1_route_parse("POST", "/v1/platforms/wxc/weixin", &r), 404);
+	assert_int_equal(v1_route_parse("POST", "/v1/platforms/wxc/weixin/", &r), 404);
+	assert_int_equal(v1_route_parse("POST", "/v1/platforms/wxc/weixin/quota-get/x", &r), 404);
+	assert_int_equal(v1_route_parse("POST", "/v1/platforms/wxc/weixin/api_component_token", &r), 404);
 }
 
 static void what_is_about_no_single_account_has_no_appid_and_is_the_operator_s(void **state)
@@ -66,7 +107,7 @@ static void what_is_about_no_single_account_has_no_appid_and_is_the_operator_s(v
 
 static void other_methods_and_paths_are_refused(void **state)
 {
-	static const char *const paths[] = {"", "/", "/v1", "/v1/", "/v1/accounts", "/v1/accounts/wxc/wxa",
+	static const char *const paths[] = {"", "/", "/v1", "/v1/", "/v1/callers", "/v1/accounts/wxc/wxa",
 		"/v1/accounts/wxc/wxa/", "/v1/accounts/wxc/wxa/token/", "/v1/accounts/wxc/wxa/token/x",
 		"/v1/accounts//wxa/token", "/v1/accounts/wxc/../token", "/v1/accounts/wxc/wx%61/token",
 		"/v1/accounts/wxc/wxa/exchange", "/v1/platforms/wxc/repliers", "/v2/platforms/wxc/token",
@@ -98,6 +139,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TESTING_CASE(each_request_has_its_action_scope_and_appids),
+		TESTING_CASE(a_collection_itself_has_no_appids),
+		TESTING_CASE(an_operation_is_of_a_platform_or_of_an_account),
 		TESTING_CASE(what_is_about_no_single_account_has_no_appid_and_is_the_operator_s),
 		TESTING_CASE(other_methods_and_paths_are_refused),
 		TESTING_CASE(an_appid_longer_than_any_is_refused),

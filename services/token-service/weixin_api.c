@@ -50,19 +50,17 @@ void weixin_api_free(struct weixin_api **wp)
 	free(w);
 }
 
-/* One POST of `fields` (taken over) to a path of /cgi-bin/component/; the answer's body is to be decoded. */
-static int post(struct weixin_api *w, const char *api, const char *component_token, struct json *fields,
-	struct httpc_response *out, struct err *err)
+/* One POST of `fields` (taken over); the answer's body is to be decoded. */
+static int post_to(struct weixin_api *w, const char *name, const char *path, const struct httpc_pair *query,
+	size_t n_query, struct json *fields, struct httpc_response *out, struct err *err)
 {
-	const struct httpc_pair query[] = {{"component_access_token", component_token}};
 	struct buf body = BUF_INIT(REQUEST_MAX);
-	char *path = xasprintf("/cgi-bin/component/%s", api);
 	struct httpc_request request = {
 		.method = "POST",
 		.base = w->base,
 		.path = path,
 		.query = query,
-		.n_query = component_token ? 1 : 0,
+		.n_query = n_query,
 		.content_type = "application/json",
 	};
 	int64_t start_ms = clock_mono_ms();
@@ -73,11 +71,22 @@ static int post(struct weixin_api *w, const char *api, const char *component_tok
 	request.body_len = body.len;
 	rc = body.overflow ? err_set(err, ERR_REJECT, 0, "the request is too long")
 			   : httpc_call(w->http, &request, out, err);
-	metric_observe_ms(&token_service_metrics[M_CALL_SECONDS], api, clock_mono_ms() - start_ms);
+	metric_observe_ms(&token_service_metrics[M_CALL_SECONDS], name, clock_mono_ms() - start_ms);
 	if (rc == 0 && out->status != 200)
 		rc = err_set(err, ERR_RETRY, 0, "Weixin answered with HTTP status %ld", out->status);
 	buf_wipe_release(&body);
 	json_free(&fields);
+	return rc;
+}
+
+/* The same to a path of /cgi-bin/component/. */
+static int post(struct weixin_api *w, const char *api, const char *component_token, struct json *fields,
+	struct httpc_response *out, struct err *err)
+{
+	const struct httpc_pair query[] = {{"component_access_token", component_token}};
+	char *path = xasprintf("/cgi-bin/component/%s", api);
+	int rc = post_to(w, api, path, query, component_token ? 1 : 0, fields, out, err);
+
 	free(path);
 	return rc;
 }
@@ -285,4 +294,42 @@ int weixin_authorizer_info(struct weixin_api *w, const char *component_appid, co
 	buf_wipe_release(&answer.body);
 	httpc_response_release(&answer);
 	return finish("api_get_authorizer_info", rc, err);
+}
+
+int weixin_authorizer_list(struct weixin_api *w, const char *component_appid, const char *component_token,
+	int64_t offset, struct weixin_list *out, struct err *err)
+{
+	struct httpc_response answer = {.status = 0};
+	struct json *fields = json_new_object();
+	int rc;
+
+	json_set_str(fields, "component_appid", component_appid);
+	json_set_int(fields, "offset", offset);
+	json_set_int(fields, "count", WEIXIN_LIST_COUNT);
+	rc = post(w, "api_get_authorizer_list", component_token, fields, &answer, err);
+	if (rc == 0)
+		rc = weixin_decode_list(answer.body.data, answer.body.len, out, err);
+	buf_wipe_release(&answer.body);
+	httpc_response_release(&answer);
+	return finish("api_get_authorizer_list", rc, err);
+}
+
+int weixin_operate(struct weixin_api *w, const struct weixin_call *call, struct json *fields,
+	struct json **answer_out, struct err *err)
+{
+	struct httpc_response answer = {.status = 0};
+	struct httpc_pair query[2];
+	size_t n = 0;
+	int rc;
+
+	if (call->action)
+		query[n++] = (struct httpc_pair){"action", call->action};
+	if (call->token)
+		query[n++] = (struct httpc_pair){"access_token", call->token};
+	rc = post_to(w, call->name, call->path, query, n, fields, &answer, err);
+	if (rc == 0)
+		rc = weixin_decode_any(answer.body.data, answer.body.len, answer_out, err);
+	buf_wipe_release(&answer.body);
+	httpc_response_release(&answer);
+	return finish(call->name, rc, err);
 }

@@ -38,5 +38,22 @@ int weixin_authorizer_token(struct weixin_api *w, const char *component_appid, c
 	const char *appid, const char *refresh_token, struct weixin_token *out, struct err *err);
 int weixin_authorizer_info(struct weixin_api *w, const char *component_appid, const char *component_token,
 	const char *appid, struct weixin_info *out, struct err *err);
+/* Up to WEIXIN_LIST_COUNT of the accounts that authorize the platform, from `offset` on. The list moves while
+ * it is read: who leaves makes those behind him come a place nearer.
+ * https://developers.weixin.qq.com/doc/oplatform/openApi/authorization-management/api_getauthorizerlist.html
+ */
+int weixin_authorizer_list(struct weixin_api *w, const char *component_appid, const char *component_token,
+	int64_t offset, struct weixin_list *out, struct err *err);
+
+/* Any other API, as a row of operation.h's table tells it. token NULL: none is sent; action NULL: no such
+ * parameter. `fields` is taken over; the caller frees *answer_out. `name` is what the metrics call it. */
+struct weixin_call {
+	const char *name;
+	const char *path;
+	const char *action;
+	const char *token;
+};
+int weixin_operate(struct weixin_api *w, const struct weixin_call *call, struct json *fields,
+	struct json **answer_out, struct err *err);
 
 #endif

@@ -334,3 +334,54 @@ void weixin_info_release(struct weixin_info *i)
 	free(i->func_ids);
 	*i = (struct weixin_info){.user_name = NULL};
 }
+
+/* --- the list ----------------------------------------------------------------------------------------------
+ */
+
+static void take_listed(const struct json *entry, struct weixin_list *l)
+{
+	const char *appid = json_get_str(entry, "authorizer_appid");
+
+	l->n_read++;
+	if (!appid || !appid_ok(appid, strlen(appid)))
+		return;
+	(void)str_copy(l->list[l->n].appid, sizeof(l->list[l->n].appid), appid);
+	l->list[l->n].refresh_token = copy_str(entry, "refresh_token");
+	l->n++;
+}
+
+int weixin_decode_list(const void *body, size_t len, struct weixin_list *out, struct err *err)
+{
+	struct weixin_list l = {.total = 0};
+	struct json *root = NULL;
+	const struct json *list;
+	int rc;
+
+	if ((rc = parse(body, len, &root, err)) < 0)
+		return rc;
+	list = json_get(root, "list");
+	if (json_get_int(root, "total_count", &l.total) < 0 || l.total < 0 || json_kind(list) != JSON_ARRAY ||
+		json_len(list) > WEIXIN_LIST_COUNT) {
+		json_free(&root);
+		return lacks("total_count or a list", err);
+	}
+	l.list = xcalloc(json_len(list) + 1, sizeof(*l.list));
+	for (size_t i = 0; i < json_len(list); i++)
+		take_listed(json_at(list, i), &l);
+	json_free(&root);
+	*out = l;
+	return 0;
+}
+
+void weixin_list_release(struct weixin_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		secret_free(&l->list[i].refresh_token);
+	free(l->list);
+	*l = (struct weixin_list){.total = 0};
+}
+
+int weixin_decode_any(const void *body, size_t len, struct json **root_out, struct err *err)
+{
+	return parse(body, len, root_out, err);
+}

@@ -2,6 +2,7 @@
 #define SERVICES_TOKEN_SERVICE_WEIXIN_DECODE_H
 
 #include "common/base/err.h"
+#include "common/json/json.h"
 #include "proto/account.h"
 
 #include <stddef.h>
@@ -16,7 +17,9 @@
  *
  * ERR_REJECT with Weixin's errcode in err.code; or ERR_RETRY with code 0: no JSON, or not the expected one
  * (what stands between us and Weixin answered, or Weixin is unwell). Texts never repeat the answer. */
-#define WEIXIN_ANSWER_MAX (256 * 1024)
+#define WEIXIN_ANSWER_MAX                                                                                    \
+	(1024 * 1024) /* the longest: 500 accounts of the list, each with a refresh token                    \
+		       */
 
 struct weixin_token {
 	char *token;         /* a secret */
@@ -96,5 +99,25 @@ struct weixin_info {
 };
 int weixin_decode_info(const void *body, size_t len, struct weixin_info *out, struct err *err);
 void weixin_info_release(struct weixin_info *i);
+
+/* A page of api_get_authorizer_list; entries without a proper appid are left out of `list`, not of `n_read`.
+ * https://developers.weixin.qq.com/doc/oplatform/openApi/authorization-management/api_getauthorizerlist.html
+ */
+#define WEIXIN_LIST_COUNT 500 /* more are refused with 40170 */
+struct weixin_listed {
+	char appid[APPID_MAX + 1];
+	char *refresh_token; /* a secret; NULL: the authorization code was never exchanged */
+};
+struct weixin_list {
+	int64_t total;
+	size_t n_read; /* entries that the page had */
+	struct weixin_listed *list;
+	size_t n;
+};
+int weixin_decode_list(const void *body, size_t len, struct weixin_list *out, struct err *err);
+void weixin_list_release(struct weixin_list *l);
+
+/* An answer of which the caller picks what he wants; he frees *root_out. */
+int weixin_decode_any(const void *body, size_t len, struct json **root_out, struct err *err);
 
 #endif

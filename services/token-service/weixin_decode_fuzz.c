@@ -28,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct weixin_session session;
 	struct weixin_visitor visitor;
 	struct weixin_profile profile;
+	struct weixin_list list;
 	char *code = NULL;
 	struct weixin_authorization authorization;
 	struct weixin_token token;
@@ -43,6 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		weixin_authorization_release(&authorization);
 	if (weixin_decode_info(data, size, &info, &err) == 0)
 		weixin_info_release(&info);
+	if (weixin_decode_list(data, size, &list, &err) == 0)
+		weixin_list_release(&list);
 	try_event(data, size);
 	if (weixin_decode_session(data, size, &session, &err) == 0)
 		weixin_session_release(&session);

@@ -1,5 +1,6 @@
 """What wxbus-api-proxy makes of Weixin's answers, of files, and of accounts that lack what an API needs."""
 
+import collections
 import concurrent.futures
 import datetime
 import itertools
@@ -14,9 +15,11 @@ import psycopg2
 import pytest
 
 from wxbus_testing import topics
+from wxbus_testing.reactions import ONE_REQUEST, REQUESTS, outcome, rows
 from wxbus_testing.scripted import ACCOUNT, COMPONENT, OK, SEND, Bench, Peer
 from wxbusdev.child import wait_until
 from wxbusdev.deployment import Deployment
+from wxbusdev.service import http_request
 
 MENU_GET, DRAFT = "/cgi-bin/menu/get", "/cgi-bin/draft/add"
 numbers = itertools.count()
@@ -46,40 +49,27 @@ def account(bench):
 
 # --- every row of the table of errors
 
-def rows():
-    """(errcode, reaction) as proto/reaction.c has them, and some that it does not list."""
-    source = (os.path.dirname(__file__) + "/../../proto/reaction.c")
-    with open(source, encoding="utf-8") as file:
-        text = file.read()
-    found = []
-    for first, last, reaction in re.findall(r"\{\s*(-?\d+),\s*(-?\d+), REACTION_(\w+)\}", text):
-        found += [(errcode, reaction.lower()) for errcode in range(int(first), int(last) + 1)]
-    return found + [(errcode, "final") for errcode in (40003, 40037, 43004, 43101, 45015, 45047, 48002, 87014, 123456)]
-
-
-# Reaction: calls of a GET that is harmless to repeat, calls of a send; refreshes
-CALLS = {"ok": (1, 1, 0), "auth": (2, 2, 1), "busy": (3, 1, 0), "backoff": (3, 3, 0)}
-ONE_CALL = (1, 1, 0)
-
-
 def test_the_table_of_errors_is_read():
     assert len(rows()) > 50
 
 
 @pytest.mark.parametrize("errcode,reaction", rows())
 def test_each_error_causes_its_count_of_calls(bench, account, errcode, reaction):
-    name = f"{COMPONENT}/{account}"
-    of_get, of_send, refreshes = CALLS.get(reaction, ONE_CALL)
-    for path, method, expected in ((MENU_GET, "GET", of_get), (SEND, "POST", of_send)):
-        before = bench.tokens.refreshes[name]
+    of_get, of_send, refreshes = REQUESTS.get(reaction, ONE_REQUEST)
+
+    def check(number, path, method, expected):
+        appid = f"{account}n{number}"   # each its own token, so that both are asked for at once
+        bench.tokens.new_token(f"{COMPONENT}/{appid}")
         bench.weixin.plan(path, {"errcode": errcode, "errmsg": f"as told rid: {errcode}"})
-        status, headers, body = bench.call(f"/accounts/{account}{path}", method=method)
+        status, headers, body = bench.call(f"/accounts/{appid}{path}", method=method)
         assert (status, json.loads(body)) == (200, {"errcode": errcode, "errmsg": f"as told rid: {errcode}"})
-        calls = bench.weixin.to(path)
-        assert len(calls) == expected == int(headers["Wxbus-Attempts"])
-        assert bench.tokens.refreshes[name] - before == refreshes
-        unsure = reaction == "busy" and method == "POST"
-        assert headers["Wxbus-Outcome"] == ("ok" if reaction == "ok" else "unknown" if unsure else "rejected")
+        assert len(bench.weixin.to(path)) == expected == int(headers["Wxbus-Attempts"])
+        assert bench.tokens.refreshes[f"{COMPONENT}/{appid}"] == refreshes
+        assert headers["Wxbus-Outcome"] == outcome(reaction, method == "GET")
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for job in [pool.submit(check, 1, MENU_GET, "GET", of_get), pool.submit(check, 2, SEND, "POST", of_send)]:
+            job.result()
 
 
 def test_busy_answers_that_pass_are_waited_out_where_that_is_harmless(bench, account):
@@ -113,14 +103,32 @@ def test_a_platforms_token_is_refreshed_too(bench):
     assert bench.tokens.refreshes[COMPONENT] - before == 2
 
 
-def test_a_thousand_calls_with_a_dead_token_cause_one_refresh(bench, account):
-    name = f"{COMPONENT}/{account}"
-    assert bench.call(f"/accounts/{account}{SEND}")[0] == 200
-    bench.tokens.spoil(name)
-    with concurrent.futures.ThreadPoolExecutor(100) as pool:
-        answers = list(pool.map(lambda _: bench.call(f"/accounts/{account}{SEND}"), range(1000)))
-    assert all(status == 200 and json.loads(body)["errcode"] == 0 for status, _, body in answers)
-    assert bench.tokens.refreshes[name] == 1
+def test_a_thousand_calls_at_once_with_a_dead_token_cause_one_refresh(bench, account):
+    """All thousand are at Weixin with the dead token before the first of them is told."""
+    name, calls = f"{COMPONENT}/{account}", 1000
+    wide = {**bench.settings, "WXBUS_HTTP_THREADS": calls + 50, "WXBUS_ACCOUNT_IN_FLIGHT": calls, "WXBUS_CALLER_IN_FLIGHT": calls,
+            "WXBUS_CALL_TIMEOUT_MS": 30000}
+    all_there = threading.Barrier(calls)
+    dead = bench.tokens.tokens[name]
+
+    def refuse():
+        all_there.wait(20)
+        return {"errcode": 40001, "errmsg": "invalid credential"}
+
+    bench.weixin.plan(MENU_GET, *[refuse] * calls, {"menu": {}})
+    bench.deployment.start_one("wxbus-api-proxy", "proxy-wide", settings=wide)
+    try:
+        port = bench.deployment.port("proxy-wide", "listen")
+        with concurrent.futures.ThreadPoolExecutor(calls) as pool:
+            answers = list(pool.map(lambda _: http_request(port, "GET", f"/accounts/{account}{MENU_GET}", None,
+                                                           {"Authorization": f"Bearer {bench.key}"}, 40), range(calls)))
+    finally:
+        bench.deployment.finish("proxy-wide")
+    assert all(status == 200 and json.loads(body) == {"menu": {}} for status, _, body in answers)
+    assert collections.Counter(headers["Wxbus-Attempts"] for _, headers, _ in answers) == {"2": calls}
+    sent = collections.Counter(call.query["access_token"] == dead for call in bench.weixin.to(MENU_GET))
+    assert sent == {True: calls, False: calls}
+    assert bench.tokens.refreshes[name] == 1 and bench.tokens.fetches[name] == 1
 
 
 def test_calls_are_counted_by_api_and_class_and_no_account_is_named(bench, account):
@@ -245,6 +253,8 @@ def test_the_topics_calls_are_judged_alike(bench, account):
         answer = results.by_id(f"file-{account}").json
         assert (answer["errcode"], answer["attempts"]) == (48001, 0) and "HTTP only" in answer["errmsg"]
     assert bench.weixin.calls == []
+    wait_until(lambda: [(row["door"], row["refusal"], row["path"]) for row in calls_of(bench, account)][-1:] ==
+               [("topic", "sets", DRAFT)], 5, "the call written down")
 
 
 # --- bodies
@@ -300,12 +310,28 @@ def test_a_files_name_and_type_come_back_and_no_address_of_weixins(bench, accoun
     assert (status, body, headers["Content-Type"]) == (200, b"\xff\xd8\xff", "image/jpeg")
     assert headers["Content-Disposition"] == 'attachment; filename="x.jpg"' and "Set-Cookie" not in headers
     token = bench.tokens.tokens[f"{COMPONENT}/{account}"]
-    for leak in ((302, {"Location": f"https://x/?access_token={token}"}, b""), (200, {}, b"url?access_token=" + token.encode()),
+    for leak in ((302, {"Location": f"{bench.weixin.url}/elsewhere?access_token={token}"}, b""), (200, {}, b"url?access_token=" + token.encode()),
                  (502, {"Content-Type": "text/html"}, b"GET /?access_token=" + token.encode())):
         bench.weixin.plan(SEND, leak)
         status, headers, body = bench.call(f"/accounts/{account}{SEND}")
         assert (status, headers["Wxbus-Outcome"], headers["Wxbus-Attempts"]) == (502, "unknown", "1")
         assert token not in str(headers) + body.decode()
+    assert bench.weixin.to("/elsewhere") == []
+
+
+def test_connections_to_weixin_are_used_again(bench, account):
+    assert bench.call(f"/accounts/{account}{SEND}")[0] == 200
+    before = bench.weixin.connections
+    for _ in range(30):
+        assert bench.call(f"/accounts/{account}{SEND}")[0] == 200
+        assert bench.call(f"/accounts/{account}{MENU_GET}", method="GET")[0] == 200
+    assert bench.weixin.connections - before <= 3
+
+
+def test_an_answer_larger_than_any_of_weixins_is_not_read(bench, account):
+    bench.weixin.plan("/cgi-bin/media/get", (200, {"Content-Type": "video/mp4"}, bytes(70_000_000)))
+    status, headers, body = bench.call(f"/accounts/{account}/cgi-bin/media/get", method="GET")
+    assert (status, headers["Wxbus-Outcome"]) == (504, "unknown") and len(body) < 1000
 
 
 def test_a_long_json_answer_and_one_that_looks_like_a_file_come_whole(bench, account):
@@ -422,6 +448,49 @@ def test_calls_go_on_without_the_database_and_are_written_down_later(bench, acco
 
 # --- egress
 
+def call_through(bench, name, **settings):
+    """(status, answer, Wxbus-Attempts) of one call through a process with such settings."""
+    bench.deployment.start_one("wxbus-api-proxy", name, settings={**bench.settings, **settings})
+    try:
+        status, headers, body = bench.deployment.request(
+            name, "POST", f"/accounts/{ACCOUNT}{SEND}", b"{}", {"Authorization": f"Bearer {bench.key}"})
+        return status, json.loads(body), headers["Wxbus-Attempts"]
+    finally:
+        bench.deployment.finish(name)
+
+
+def test_without_a_configured_base_of_http_only_https_goes_out(bench):
+    """Over the proxy for egress it asks for a tunnel: what goes through is TLS, and the proxy learns a name only."""
+    asked = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                asked.append(connection.recv(4096))
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                asked.append(connection.recv(4096))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        status, answer, attempts = call_through(
+            bench, "proxy-https", WXBUS_API_BASE="https://api.weixin.invalid",
+            WXBUS_EGRESS_PROXY=f"http://127.0.0.1:{listener.getsockname()[1]}")
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+    assert (status, answer["errcode"], attempts) == (502, -1, "0")
+    assert asked and all(first.startswith(b"CONNECT api.weixin.invalid:443 ") for first in asked[::2])
+    assert all(second[:2] == b"\x16\x03" for second in asked[1::2])        # a TLS handshake
+    assert b"access_token" not in b"".join(asked) and SEND.encode() not in b"".join(asked)
+
+
 def test_a_proxy_for_egress_is_used(bench):
     asked = []
 
@@ -431,13 +500,9 @@ def test_a_proxy_for_egress_is_used(bench):
             return 200, {"Content-Type": "application/json"}, json.dumps(OK).encode()
 
     egress = Egress()
-    settings = {**bench.settings, "WXBUS_API_BASE": "http://api.weixin.invalid", "WXBUS_EGRESS_PROXY": egress.url}
-    bench.deployment.start_one("wxbus-api-proxy", "proxy-egress", settings=settings)
     try:
-        status, _, body = bench.deployment.request(
-            "proxy-egress", "POST", f"/accounts/{ACCOUNT}{SEND}", b"{}", {"Authorization": f"Bearer {bench.key}"})
-        assert (status, json.loads(body)) == (200, OK)
+        assert call_through(bench, "proxy-egress", WXBUS_API_BASE="http://api.weixin.invalid",
+                            WXBUS_EGRESS_PROXY=egress.url) == (200, OK, "1")
         assert asked == [("POST", "api.weixin.invalid")]
     finally:
-        bench.deployment.finish("proxy-egress")
         egress.close()

@@ -8,6 +8,7 @@ import urllib.parse
 import pytest
 
 from wxbus_testing.proxy import Proxy
+from wxbus_testing.reactions import ONE_REQUEST, REQUESTS, outcome, rows
 from wxbusdev.child import wait_until
 from wxbusdev.deployment import Deployment
 
@@ -75,6 +76,44 @@ def test_tokens_that_weixin_forgets_are_refreshed_once_for_all_calls(chain, how)
         answers = list(pool.map(lambda _: chain.call("/cgi-bin/getcallbackip", method="GET"), range(60)))
     assert all(status == 200 and "errcode" not in answer for status, _, answer in answers), answers[0]
     assert len(sim.calls("/cgi-bin/component/api_authorizer_token", since)) == 1
+
+
+@pytest.fixture
+def faults(chain):
+    """faults(path, errcode): from now on the simulator answers so, until the test's end."""
+    sim = chain.deployment.sim
+
+    def set_up(path, errcode):
+        sim.call("/admin/faults/clear")
+        sim.call("/admin/faults", path=path, errcode=errcode, count=100)
+
+    yield set_up
+    sim.call("/admin/faults/clear")
+
+
+def test_each_error_of_the_simulated_weixin_causes_its_count_of_calls(chain, faults, long):
+    sim = chain.deployment.sim
+    # The shorter form leaves out what only waits; test_api_proxy_calls.py has it, too.
+    slow = () if long else ("backoff", "busy")
+    wanted = [row for row in rows() if row[0] != 0 and row[1] not in slow] + ([] if long else [(-1, "busy")])
+    for errcode, reaction in wanted:
+        of_get, of_send, refreshes = REQUESTS.get(reaction, ONE_REQUEST)
+        # A fan of whom nothing is known: the allowance refuses nothing.
+        send = text_to(f"oError{errcode}", "x")
+        for path, method, body, expected in (("/cgi-bin/getcallbackip", "GET", None, of_get), (SEND, "POST", send, of_send)):
+            faults(path, errcode)
+            since = sim.record()["next"]
+            status, headers, answer = chain.call(path, body, method)
+            assert (status, answer["errcode"]) == (200, errcode)
+            assert len(sim.calls(path, since)) == expected == int(headers["Wxbus-Attempts"]), (path, errcode)
+            assert len(sim.calls("/cgi-bin/component/api_authorizer_token", since)) == refreshes, (path, errcode)
+            assert headers["Wxbus-Outcome"] == outcome(reaction, method == "GET"), (path, errcode)
+        if reaction in ("quota", "minute"):     # it stands for the whole day or minute
+            assert chain.call("/cgi-bin/getcallbackip", method="GET")[0] == 429 or errcode not in (45009, 45011)
+            sim.call("/admin/faults", path="/cgi-bin/clear_quota", http_status=200, body='{"errcode":0,"errmsg":"ok"}', count=1)
+            assert chain.call("/cgi-bin/clear_quota", {"appid": ACCOUNT})[0] == 200
+    sim.call("/admin/faults/clear")
+    assert "errcode" not in chain.call("/cgi-bin/getcallbackip", method="GET")[2]
 
 
 def test_a_program_with_weixins_own_paths_reaches_the_fan(chain):

@@ -15,6 +15,7 @@ from wxbusdev.child import wait_until
 from wxbusdev.deployment import Deployment
 from wxbusdev.service import http_request
 
+ACCOUNT_IN_FLIGHT, CALLER_IN_FLIGHT = 64, 180
 STALLED, PERSON = "/cgi-bin/stalled", "/sns/userinfo"
 
 
@@ -24,8 +25,8 @@ def bench(kafka, postgres, logs, tmp_path_factory):
                             topic_prefix="wx." if kafka.kind == "embedded" else "limits.")
     b = Bench(deployment, kafka)
     deployment.finish("wxbus-api-proxy")
-    b.settings.update({"WXBUS_CALL_TIMEOUT_MS": 45000, "WXBUS_ACCOUNT_IN_FLIGHT": 64, "WXBUS_PERSON_IN_FLIGHT": 8,
-                       "WXBUS_PERSON_RATE": 40})
+    b.settings.update({"WXBUS_CALL_TIMEOUT_MS": 45000, "WXBUS_ACCOUNT_IN_FLIGHT": ACCOUNT_IN_FLIGHT,
+                       "WXBUS_CALLER_IN_FLIGHT": CALLER_IN_FLIGHT, "WXBUS_PERSON_IN_FLIGHT": 8, "WXBUS_PERSON_RATE": 40})
     b.proxy = deployment.start_one("wxbus-api-proxy", settings=b.settings)
     yield b
     b.close()
@@ -142,6 +143,28 @@ def test_32_lanes_of_one_account_are_in_flight_and_leave_room_for_others(bench):
     assert len(bench.weixin.to(STALLED)) == 60
 
 
+def test_one_caller_holds_at_most_half_of_the_topics_threads(bench):
+    gate = threading.Event()
+    bench.weixin.plan(STALLED, lambda: gate.wait(60) and OK)
+    other = bench.add_caller("beside", ["*"], ["*"], ["desk"])["key"]
+    accounts = [f"wxcaller{number}" for number in range(4)]
+    for name in (*accounts, "wxbeside"):
+        bench.tokens.new_token(f"{COMPONENT}/{name}")
+    try:
+        with bench.results() as results:
+            for number in range(100):
+                bench.request(f"greedy-{number}", path=STALLED, appid=accounts[number % 4], lane=f"lane{number}", flush=False)
+            bench.producer.flush(10)
+            wait_until(lambda: len(bench.weixin.to(STALLED)) == 64, 20, "half of the threads")
+            bench.request("modest", appid="wxbeside", caller="beside", key=other)
+            assert results.by_id("modest", 10).json["outcome"] == "ok"
+            assert len(bench.weixin.to(STALLED)) == 64
+            gate.set()
+            results.wait_for(lambda record: record.event_id.startswith("greedy-"), 30, 100)
+    finally:
+        gate.set()
+
+
 def test_a_backlog_of_a_stalled_account_does_not_hold_up_the_others_of_its_partition(bench, long):
     backlog = 12_000 if long else 1_500
     gate = threading.Event()
@@ -189,10 +212,41 @@ def test_a_partition_is_read_no_further_than_memory_allows_and_goes_on(bench):
 def test_a_fan_of_whom_nothing_is_known_is_sent_whatever_weixin_takes(bench):
     key = bench.add_caller("blind", ["*"], ["*"], [])["key"]
     bench.proxy.wait_ready()
-    time.sleep(3)                       # the allowance feed has said that it is not behind
+
+    def feed_is_read():
+        with psycopg2.connect(bench.deployment.database_url) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FILTER (WHERE NOT behind), count(*) FROM api_proxy.allowance_feed")
+            well, members = cursor.fetchone()
+        connection.close()
+        return well == members > 0
+
+    wait_until(feed_is_read, 20, "the allowance feed not behind", 0.1)
     for _ in range(8):
         status, _, body = bench.call(f"/accounts/{ACCOUNT}{SEND}", key=key, body=b'{"touser":"oUnknownFan"}')
         assert (status, json.loads(body)["errcode"]) == (200, 0)
+
+
+# --- callers among themselves
+
+def test_one_caller_whose_calls_stall_leaves_room_for_the_others(bench):
+    """Its own share used up over many accounts, none of which is at its own limit."""
+    gate = threading.Event()
+    bench.weixin.plan(STALLED, lambda: gate.wait(60) and OK)
+    greedy = bench.add_caller("greedy", ["*"], ["*"], [])["key"]
+    accounts = [f"wxgreedy{number}" for number in range(3)]
+    for name in accounts:
+        bench.tokens.new_token(f"{COMPONENT}/{name}")
+    with Load(bench.deployment.port("wxbus-api-proxy", "listen"), greedy, [f"/accounts/{name}{STALLED}" for name in accounts],
+              CALLER_IN_FLIGHT + 20, 0.05) as stuck:
+        try:
+            wait_until(lambda: len(bench.weixin.to(STALLED)) == CALLER_IN_FLIGHT, 20, "the caller's share used up")
+            status, errcode, headers = bench.errcode(f"/accounts/{accounts[0]}{SEND}", key=greedy)
+            assert (status, errcode, headers["Retry-After"]) == (429, 45011, "1")
+            assert bench.call(f"/accounts/{accounts[0]}{SEND}")[0] == 200       # another caller, the same account
+            assert len(bench.weixin.to(STALLED)) == CALLER_IN_FLIGHT
+        finally:
+            gate.set()
+    assert set(stuck.statuses) <= {200, 429} and not stuck.failures
 
 
 # --- without a key
@@ -244,7 +298,7 @@ def test_calls_without_a_key_are_bounded_by_rate(bench):
 # --- fair sharing
 
 def test_one_stalled_account_does_not_slow_the_others(bench, long, record_property):
-    stalled, others, pause_s, alone_s, stall_s = (400, 100, 0.2, 15, 30) if long else (110, 15, 0.03, 2, 4)
+    stalled, others, pause_s, alone_s, stall_s = (400, 100, 0.2, 15, 30) if long else (110, 15, 0.03, 1, 3)
     accounts = [f"wxfair{number}" for number in range(10)]
     for name in accounts:
         bench.tokens.new_token(f"{COMPONENT}/{name}")
@@ -262,9 +316,9 @@ def test_one_stalled_account_does_not_slow_the_others(bench, long, record_proper
     before = load(alone_s)
     with Load(port, bench.key, [f"/accounts/{ACCOUNT}{STALLED}"], stalled, 0.02) as stuck:
         try:
-            wait_until(lambda: len(bench.weixin.to(STALLED)) >= 64, 30, "the account's share used up")
+            wait_until(lambda: len(bench.weixin.to(STALLED)) >= ACCOUNT_IN_FLIGHT, 30, "the account's share used up")
             beside = load(stall_s)
-            assert len(bench.weixin.to(STALLED)) == 64
+            assert len(bench.weixin.to(STALLED)) == ACCOUNT_IN_FLIGHT
         finally:
             gate.set()
     after = load(alone_s)

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import time
 import urllib.parse
 
@@ -454,6 +455,29 @@ def test_keys_are_replaced_in_good_time(world):
     world.verify(address, appid)
     age(second, "2 days")
     assert [key["kid"] for key in world.keys()] == [second]     # what the first signed is long over
+
+
+def test_the_key_outlives_the_master_key_that_sealed_it(world):
+    appid = world.new_shop()
+    Browser(world).visit(appid)
+    file = world.deployment.files.master_keys
+    old = file.read_text()
+
+    def reread(text):
+        file.write_text(text)
+        service = world.deployment.service(SERVICE)
+        seen = service.log_text().count("platforms and keys reread")
+        service.send(signal.SIGHUP)
+        wait_until(lambda: service.log_text().count("platforms and keys reread") > seen, 10, "the keys are reread")
+
+    reread(f"second {base64.b64encode(os.urandom(32)).decode()}\n{old}")
+    place = ""
+    while place is not None:
+        status, answer = world.admin.call("POST", "/v1/keys/reseal", {"to": "second", "place": place, "limit": 100})
+        assert status == 200 and answer["unopened"] == 0, answer
+        place = answer["place"]
+    reread(file.read_text().splitlines()[0] + "\n")
+    world.verify(Browser(world).visit(appid), appid)
 
 
 def test_a_key_copied_to_another_row_does_not_sign(world):

@@ -1,5 +1,6 @@
 """A business on trial: WXBUS_CHANNEL=test is a group of its own, on topics of its own, beside the released one."""
 
+import datetime
 import secrets
 
 import pytest
@@ -31,6 +32,11 @@ def reader(deployment, name):
     return topics.TopicReader(deployment.kafka.bootstrap_servers, deployment.topic(name))
 
 
+def parse_time(text):
+    """RFC 3339 in milliseconds since 1970."""
+    return round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
+
+
 def settled(deployment, instance, outcome):
     return deployment.service(instance).metric("wxbus_business_events_total", outcome=outcome)
 
@@ -59,9 +65,13 @@ def test_each_channel_has_its_own_dead_letters(deployment, events):
             assert letters.read_to_end() == [letter]
         with reader(deployment, origin) as originals:
             original = originals.by_id(event_id)
-        assert (letter.key, letter.value, letter.timestamp_ms) == (original.key, value, original.timestamp_ms)
+        assert (letter.key, letter.value) == (original.key, value)
+        assert letter.timestamp_ms >= original.timestamp_ms     # it is kept for its topic's time from here on
+        assert parse_time(letter.headers["wxbus-origin-time"]) == original.timestamp_ms
+        assert parse_time(letter.headers["wxbus-dead-at"]) == letter.timestamp_ms
         assert original.headers.items() <= letter.headers.items()
         assert letter.headers["wxbus-origin-topic"] == deployment.topic(origin)
         assert (letter.headers["wxbus-origin-partition"], letter.headers["wxbus-origin-offset"]) == (
             str(original.partition), str(original.offset))
+        assert letter.headers["wxbus-error-class"] == "malformed"
         assert letter.headers["wxbus-attempts"] == "1" and letter.headers["wxbus-reason"]

@@ -248,7 +248,9 @@ FAULTS = {
     "http-500": ({"http_status": 500}, 3, 4, False),
     "html": ({"body": "<html>Bad Gateway</html>"}, 3, 4, False),
     "truncated": ({"body": '{"authorizer_access_token":"x'}, 3, 4, False),
-    "stall": ({"delay_ms": 12000, "errcode": -1}, 1, 2, False),
+    "cut": ({"cut": 20}, 3, 4, False),
+    "reset": ({"reset": True}, 3, 4, False),
+    "stall": ({"delay_ms": 30000, "errcode": -1}, 1, 2, False),
 }
 
 

@@ -227,6 +227,34 @@ def test_a_void_component_token_is_replaced_on_the_way(world):
         assert status == 200 and answer["token"] != old
 
 
+@pytest.mark.parametrize("when", ["before", "after"], ids=["before Weixin looks", "after Weixin has answered"])
+@pytest.mark.parametrize("again", ["updated", "authorized anew"])
+def test_an_authorization_made_anew_while_a_refresh_is_under_way_wins(world, when, again):
+    """Weixin replaces both tokens at once; what the refresh brings late must not be stored over them."""
+    appid = world.new_account()
+    world.authorize(appid)
+    old = world.token(appid)[1]["token"]
+    time.sleep(1.1)                     # Weixin's times are whole seconds
+    world.sim.call("/admin/faults", path="/cgi-bin/component/api_authorizer_token", delay_ms=2500, when=when)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        refresh = pool.submit(world.refresh, appid, old)
+        wait_until(lambda: world.database("SELECT lease_owner IS NOT NULL FROM token_service.accounts WHERE appid = %s",
+                                          appid) == [(True,)], 5, "the refresh under way")
+        if again == "updated":
+            world.sim.push_updateauthorized(world.component, appid, func_ids=[1, 2, 3, 7])
+        else:
+            world.sim.push_unauthorized(world.component, appid)
+            world.sim.push_authorized(world.component, appid)
+        status, answer = refresh.result()
+    assert status != 200 or answer["token"] != old
+    wait_until(lambda: world.token(appid)[1].get("token") == world.weixin_s_account(appid)["access_token"], 20,
+               "Weixin's last token")
+    latest = world.token(appid)[1]["token"]
+    status, answer = wait_until(lambda: (got := world.refresh(appid, latest))[0] == 200 and got, 40,
+                                "the next refresh, with Weixin's last refresh token", 0.3)
+    assert answer["token"] == world.weixin_s_account(appid)["access_token"] != latest
+
+
 def test_tokens_are_refreshed_ahead_of_their_end(world):
     appid = world.new_account()
     world.authorize(appid)

@@ -168,6 +168,7 @@ def where_to_look(demo):
         ("push URLs", f"{deployment.url('wxbus-ingress')}/push/{demo.component}/authorization"),
         ("", f"{deployment.url('wxbus-ingress')}/push/{demo.component}/accounts/$APPID$"),
         ("API proxy", f"{deployment.url('wxbus-api-proxy')}/accounts/{ACCOUNT}/cgi-bin/..."),
+        ("chat", f"{deployment.url('weixin-sim')}/weixin-sim (talk to an account as a fan, in a browser)"),
         ("simulator", f"{deployment.url('weixin-sim', 'admin')}/admin/record (tools/weixin-sim/README.md)"),
     ]
     rows += [("metrics" if binary == "wxbus-ingress" else "", f"{deployment.url(binary, 'admin')}/metrics  {binary}")

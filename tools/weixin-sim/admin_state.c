@@ -97,6 +97,23 @@ static int check_fans(struct admin_call *call)
 	return 0;
 }
 
+static int check_templates(struct admin_call *call)
+{
+	const struct json *list = json_get(call->body, "templates");
+
+	if (list && json_kind(list) != JSON_ARRAY)
+		return admin_refuse(call, 400, "templates is no list");
+	for (size_t i = 0; i < json_len(list); i++) {
+		const struct json *t = json_at(list, i);
+
+		if (!json_get_str(t, "template_id") || !json_get_str(t, "title") ||
+			!json_get_str(t, "content"))
+			return admin_refuse(
+				call, 400, "a template lacks one of template_id, title and content");
+	}
+	return 0;
+}
+
 /* "gh_" and the end of the appid, unless told. */
 static void set_names(struct account *a, const char *user_name, const char *nick_name)
 {
@@ -125,7 +142,7 @@ int admin_put_account(struct admin_call *call)
 		(status = admin_int(call, "service_type", 2, 0, 100, &service_type)) != 0 ||
 		(status = admin_int(call, "verify_type", 0, -1, 100, &verify_type)) != 0 ||
 		(status = admin_bool(call, "miniprogram", 0, &miniprogram)) != 0 ||
-		(status = check_fans(call)) != 0)
+		(status = check_fans(call)) != 0 || (status = check_templates(call)) != 0)
 		return status;
 	if (miniprogram)
 		ids = (struct func_ids){{19}, 1};
@@ -138,6 +155,10 @@ int admin_put_account(struct admin_call *call)
 	a->verify_type = (int)verify_type;
 	a->miniprogram = miniprogram;
 	a->func_ids = ids;
+	if (json_get(call->body, "templates")) {
+		json_free(&a->templates);
+		a->templates = json_copy(json_get(call->body, "templates"));
+	}
 	for (size_t i = 0; i < json_len(fans); i++)
 		state_put_fan(a, json_str(json_at(fans, i)));
 	state_unlock(&call->sim->state);

@@ -3,6 +3,7 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
+#include "tools/weixin-sim/chat_pages.h"
 #include "tools/weixin-sim/pages.h"
 #include "tools/weixin-sim/weixin_error.h"
 
@@ -35,6 +36,10 @@ static const struct route routes[] = {
 	{"/sns/component/jscode2session", "GET", NEEDS_COMPONENT, api_jscode2session},
 	{"/sns/userinfo", "GET", NEEDS_NONE, api_userinfo},
 	{"/cgi-bin/message/custom/send", "POST", NEEDS_ACCOUNT, api_custom_send},
+	{"/cgi-bin/message/template/send", "POST", NEEDS_ACCOUNT, api_template_send},
+	{"/cgi-bin/menu/create", "POST", NEEDS_ACCOUNT, api_menu_create},
+	{"/cgi-bin/menu/get", "GET", NEEDS_ACCOUNT, api_menu_get},
+	{"/cgi-bin/menu/delete", "GET", NEEDS_ACCOUNT, api_menu_delete},
 	{"/cgi-bin/ticket/getticket", "GET", NEEDS_ACCOUNT, api_getticket},
 	{"/cgi-bin/getcallbackip", "GET", NEEDS_ANY, api_getcallbackip},
 };
@@ -259,7 +264,7 @@ void api_handle(struct httpd_request *req, void *arg)
 	int64_t at_ms = clock_wall_ms(), started_ms = clock_mono_ms();
 	bool faulty;
 
-	if (pages_serve(req, arg))
+	if (chat_pages_serve(req, arg) || pages_serve(req, arg))
 		return;
 	if (read_call(req, &call) == 0) {
 		run(&call, &o, &faulty);

@@ -45,6 +45,14 @@ int api_oauth_access_token(struct api_call *call);
 int api_userinfo(struct api_call *call);
 int api_jscode2session(struct api_call *call);
 
+/* api_menu.c */
+int api_menu_create(struct api_call *call);
+int api_menu_get(struct api_call *call);
+int api_menu_delete(struct api_call *call);
+
+/* api_template.c */
+int api_template_send(struct api_call *call);
+
 /* api_account.c */
 int api_custom_send(struct api_call *call);
 int api_getticket(struct api_call *call); /* of the JS-SDK: the same for an account while this Weixin runs */

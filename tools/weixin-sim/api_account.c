@@ -133,6 +133,7 @@ int api_custom_send(struct api_call *call)
 	if ((errcode = fan_take(f, call->now_ms)) != 0)
 		return errcode;
 	fan_receive(f, call->raw);
+	chat_add(&f->chat, CHAT_SERVICE, call->now_ms, call->body);
 	pthread_cond_broadcast(&call->sim->state.received);
 	return 0;
 }

@@ -26,6 +26,7 @@ void fan_free(struct fan **fp)
 		return;
 	for (size_t i = 0; i < FAN_MESSAGES_MAX; i++)
 		free(f->messages[i]);
+	chat_release(&f->chat);
 	free(f);
 }
 

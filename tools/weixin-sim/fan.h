@@ -1,6 +1,7 @@
 #ifndef WEIXIN_SIM_FAN_H
 #define WEIXIN_SIM_FAN_H
 
+#include "tools/weixin-sim/chat.h"
 #include "tools/weixin-sim/names.h"
 
 #include <stdbool.h>
@@ -32,6 +33,7 @@ struct fan {
 	struct window message, action;
 	char *messages[FAN_MESSAGES_MAX]; /* bodies of custom/send, a ring; owned */
 	uint64_t n_messages;              /* received so far */
+	struct chat chat;
 	UT_hash_handle hh;
 };
 

@@ -21,6 +21,7 @@
 #define WEB_CODE_MS  300000
 #define CONFIRM_PATH "/weixin-sim/confirm"
 #define AGREE_PATH   "/weixin-sim/agree"
+#define REFUSE_PATH  "/weixin-sim/refuse"
 
 struct page {
 	struct httpd_request *req;
@@ -65,8 +66,15 @@ static void record(struct page *p, const char *outcome)
 static void head(struct page *p, const char *title)
 {
 	buf_addf(&p->html,
-		"<!doctype html><html lang=\"zh\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
-		"content=\"width=device-width\"><title>%s</title><h1>%s</h1>",
+		"<!doctype html><html lang=\"zh-CN\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+		"content=\"width=device-width,initial-scale=1\"><title>%s</title><style>"
+		"*{box-sizing:border-box}body{margin:auto;padding:12px;max-width:480px;font:16px/1.5 "
+		"system-ui,sans-serif;color:#191919;"
+		"overflow-wrap:anywhere}h1{font-size:20px}h2{font-size:17px;margin:0}"
+		"section{padding:12px;margin:12px 0;border:1px solid #d9d9d9;border-radius:8px}"
+		"a{display:block;min-height:44px;padding:10px;border-radius:6px;text-align:center;"
+		"background:#06683a;color:#fff}#refuse{background:#fff;color:#8f1f1f}"
+		"</style><h1>%s</h1>",
 		title, title);
 }
 
@@ -147,6 +155,26 @@ static bool offered(const struct page *p, const struct account *a)
 	return strcmp(type, "2") != 0 || a->miniprogram;
 }
 
+/* Permission sets as the page names them; the others have a number only.
+ * https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/product/offical_account_authority.html
+ * https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/product/miniprogram_authority.html
+ */
+static const char *set_name(int id)
+{
+	static const struct {
+		int id;
+		const char *name;
+	} names[] = {{1, "消息管理"}, {2, "用户管理"}, {3, "账号服务"}, {4, "网页服务"}, {6, "微信多客服"},
+		{7, "群发与通知"}, {8, "微信卡券"}, {11, "素材管理"}, {15, "菜单管理"}, {17, "获取小程序码"},
+		{18, "小程序开发与数据分析"}, {19, "小程序客服管理"}, {24, "开放平台账号管理"},
+		{25, "开放平台账号管理"}, {30, "小程序基本信息管理"}, {89, "服务号订阅通知"}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].id == id)
+			return names[i].name;
+	return "";
+}
+
 static void offer(struct page *p, const struct account *a)
 {
 	struct buf url = BUF_INIT(8192);
@@ -156,11 +184,16 @@ static void offer(struct page *p, const struct account *a)
 	add_pair(&url, "pre_auth_code", get(p, "pre_auth_code"));
 	add_pair(&url, "redirect_uri", get(p, "redirect_uri"));
 	add_pair(&url, "appid", a->appid);
-	buf_addf(&p->html, "<p><a class=\"confirm\" id=\"confirm-%s\" href=\"", a->appid);
-	escape(&p->html, buf_cstr(&url));
-	buf_add_str(&p->html, "\">");
+	buf_add_str(&p->html, "<section><h2>");
 	escape(&p->html, a->nick_name);
-	buf_add_str(&p->html, "</a></p>");
+	buf_add_str(&p->html, "</h2><ul>");
+	for (size_t i = 0; i < a->func_ids.n; i++)
+		buf_addf(&p->html, "<li>%d %s</li>", a->func_ids.id[i], set_name(a->func_ids.id[i]));
+	buf_addf(&p->html, "</ul><a class=\"confirm\" id=\"confirm-%s\" href=\"", a->appid);
+	escape(&p->html, buf_cstr(&url));
+	buf_add_str(&p->html, "\">授权 ");
+	escape(&p->html, a->nick_name);
+	buf_add_str(&p->html, "</a></section>");
 	buf_release(&url);
 }
 
@@ -189,7 +222,15 @@ static void authorization(struct page *p)
 			offer(p, a);
 	}
 	state_unlock(&p->sim->state);
+	buf_add_str(&p->html, "<p><a id=\"refuse\" href=\"" REFUSE_PATH "?\">不授权</a></p>");
 	show(p, "offered");
+}
+
+/* Who refuses stays at Weixin's, and the platform hears nothing. */
+static void refuse_consent(struct page *p)
+{
+	head(p, "weixin-sim: not authorized");
+	show(p, "refused");
 }
 
 static void confirm(struct page *p)
@@ -349,6 +390,7 @@ static const struct {
 	{"/wxaopen/safe/bindcomponent", authorization},
 	{"/safe/bindcomponent", authorization},
 	{CONFIRM_PATH, confirm},
+	{REFUSE_PATH, refuse_consent},
 	{"/connect/oauth2/authorize", web_authorization},
 	{AGREE_PATH, send_visitor_back},
 };

@@ -262,6 +262,35 @@ static int begin_message(
 	return rc == 0 ? 0 : unknown(err, "no such platform or account, or the platform has no message_url");
 }
 
+static void add_to_chat(
+	struct sim *sim, const struct play_message *m, enum chat_from from, const struct json *message)
+{
+	struct account *a;
+
+	state_lock(&sim->state);
+	a = state_account(&sim->state, m->appid);
+	if (a)
+		chat_add(&state_put_fan(a, m->openid)->chat, from, clock_wall_ms(), message);
+	state_unlock(&sim->state);
+}
+
+/* What the fan sees of the answer; a message that came to nothing is answered by Weixin itself. */
+static void show_answer(
+	struct sim *sim, const struct play_message *m, bool is_message, const struct push_result *r)
+{
+	struct json *sorry;
+
+	if (r->answer == ANSWER_REPLY)
+		add_to_chat(sim, m, CHAT_REPLY, r->reply);
+	if (!is_message || r->answer == ANSWER_REPLY || r->answer == ANSWER_SUCCESS ||
+		r->answer == ANSWER_EMPTY)
+		return;
+	sorry = json_new_object();
+	json_set_str(sorry, "text", "该公众号暂时无法提供服务，请稍后再试");
+	add_to_chat(sim, m, CHAT_WEIXIN, sorry);
+	json_free(&sorry);
+}
+
 int play_message(struct sim *sim, const struct play_message *m, const struct play_options *o,
 	struct push_result *out, struct err *err)
 {
@@ -285,7 +314,10 @@ int play_message(struct sim *sim, const struct play_message *m, const struct pla
 	push.is_message = event == NULL;
 	choose_msg_id(sim, m, event != NULL, push.msg_id, sizeof(push.msg_id));
 	fields = message_fields(sim, m, push.user_name, push.msg_id, o);
+	add_to_chat(sim, m, CHAT_FAN, fields);
 	rc = send_fields(sim, &push, fields, o, out, err);
+	if (rc == 0)
+		show_answer(sim, m, event == NULL, out);
 	json_free(&fields);
 	return rc;
 }

@@ -47,6 +47,8 @@ static void forget_accounts(struct state *s)
 			fan_free(&f);
 		}
 		HASH_DEL(s->accounts, a);
+		json_free(&a->menu);
+		json_free(&a->templates);
 		free(a);
 	}
 }

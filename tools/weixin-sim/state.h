@@ -1,6 +1,7 @@
 #ifndef WEIXIN_SIM_STATE_H
 #define WEIXIN_SIM_STATE_H
 
+#include "common/json/json.h"
 #include "tools/weixin-sim/fan.h"
 #include "tools/weixin-sim/names.h"
 #include "tools/weixin-sim/tokens.h"
@@ -54,6 +55,8 @@ struct account {
 	bool miniprogram;
 	struct func_ids func_ids; /* what it grants unless told otherwise */
 	struct fan *fans;
+	struct json *menu;      /* as menu/create got it; NULL: none; owned */
+	struct json *templates; /* [{"template_id","title","content"},...] of its console; owned */
 	UT_hash_handle hh;
 };
 

@@ -6,7 +6,7 @@
 #include "proto/account.h"
 #include "proto/platforms.h"
 #include "proto/topics.h"
-#include "tools/wxbus/v1_call.h"
+#include "tools/wxbus/operator.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,32 +16,11 @@
 
 #define SHOWN_MAX (256 * 1024)
 
-struct accounts_settings {
-	char *internal_keys_file;
-	char *token_service_url;
-};
-
-#define CONF_STRUCT struct accounts_settings
-static const struct conf_item items[] = {
-	CONF_PATH("WXBUS_INTERNAL_KEYS_FILE", internal_keys_file, NULL,
-		"lines `name base64(32 bytes) scope,...`: our own key of scope admin",
-		"/etc/wxbus/internal-keys"),
-	CONF_URL("WXBUS_TOKEN_SERVICE_URL", token_service_url, NULL, "token-service's internal address",
-		"http://127.0.0.1:8181"),
-};
-#define N_ITEMS (sizeof(items) / sizeof(items[0]))
-
 struct account_options {
 	const char *component;
 	const char *appid;
 	const char *value; /* groups or channel; NULL: there is none */
 };
-
-static void check_appid(struct argp_state *state, const char *appid)
-{
-	if (!appid_ok(appid, strlen(appid)))
-		argp_error(state, "'%s' is no appid", appid);
-}
 
 /* "none", or up to REPLIERS_MAX different groups. */
 static void check_groups(struct argp_state *state, const char *groups)
@@ -65,9 +44,9 @@ static error_t parse_repliers(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
-			check_appid(state, o->component = arg);
+			operator_check_appid(state, o->component = arg);
 		else if (state->arg_num == 1)
-			check_appid(state, o->appid = arg);
+			operator_check_appid(state, o->appid = arg);
 		else if (state->arg_num == 2)
 			check_groups(state, o->value = arg);
 		else
@@ -90,7 +69,7 @@ static const struct argp repliers_argp = {
 	       "its messages are answered with `success` at once.",
 };
 
-static int set(const struct accounts_settings *s, const struct account_options *o, const char *what,
+static int set(const struct operator_settings *s, const struct account_options *o, const char *what,
 	struct json *value, struct err *err)
 {
 	char *path = xasprintf("/v1/accounts/%s/%s/%s", o->component, o->appid, what);
@@ -98,7 +77,7 @@ static int set(const struct accounts_settings *s, const struct account_options *
 	int rc;
 
 	json_set(body, what, value);
-	rc = v1_call(s->internal_keys_file, s->token_service_url, "PUT", path, body, &answer, err);
+	rc = operator_call(s, "PUT", path, body, &answer, err);
 	if (rc == 0)
 		(void)printf("%s  %s  %s\n", o->appid, what, o->value);
 	json_free(&answer);
@@ -110,15 +89,16 @@ static int set(const struct accounts_settings *s, const struct account_options *
 int accounts_repliers_main(int argc, char **argv)
 {
 	struct account_options o = {.value = NULL};
-	struct accounts_settings settings;
+	struct operator_settings settings;
 	struct err err;
 	int rc;
 
-	rc = command_parse(&repliers_argp, argc, argv, &o, items, N_ITEMS, &settings, sizeof(settings));
+	rc = command_parse(&repliers_argp, argc, argv, &o, operator_items, n_operator_items, &settings,
+		sizeof(settings));
 	if (rc != 0)
 		return rc;
 	rc = set(&settings, &o, "repliers", v1_list(strcmp(o.value, "none") == 0 ? "" : o.value), &err);
-	conf_release(items, N_ITEMS, &settings);
+	conf_release(operator_items, n_operator_items, &settings);
 	return rc < 0 ? command_failed(&err) : 0;
 }
 
@@ -133,9 +113,9 @@ static error_t parse_channel(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
-			check_appid(state, o->component = arg);
+			operator_check_appid(state, o->component = arg);
 		else if (state->arg_num == 1)
-			check_appid(state, o->appid = arg);
+			operator_check_appid(state, o->appid = arg);
 		else if (state->arg_num > 2 || account_channel_parse(o->value = arg, &ignored) < 0)
 			argp_error(state, "'%s' is neither `live` nor `test`", arg);
 		return 0;
@@ -159,15 +139,16 @@ static const struct argp channel_argp = {
 int accounts_channel_main(int argc, char **argv)
 {
 	struct account_options o = {.value = NULL};
-	struct accounts_settings settings;
+	struct operator_settings settings;
 	struct err err;
 	int rc;
 
-	rc = command_parse(&channel_argp, argc, argv, &o, items, N_ITEMS, &settings, sizeof(settings));
+	rc = command_parse(
+		&channel_argp, argc, argv, &o, operator_items, n_operator_items, &settings, sizeof(settings));
 	if (rc != 0)
 		return rc;
 	rc = set(&settings, &o, "channel", json_new_string_len(o.value, strlen(o.value)), &err);
-	conf_release(items, N_ITEMS, &settings);
+	conf_release(operator_items, n_operator_items, &settings);
 	return rc < 0 ? command_failed(&err) : 0;
 }
 
@@ -178,9 +159,9 @@ static error_t parse_show(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_ARG:
 		if (state->arg_num == 0)
-			check_appid(state, o->component = arg);
+			operator_check_appid(state, o->component = arg);
 		else if (state->arg_num == 1)
-			check_appid(state, o->appid = arg);
+			operator_check_appid(state, o->appid = arg);
 		else
 			argp_error(state, "'%s' is one word too many", arg);
 		return 0;
@@ -203,12 +184,12 @@ static const struct argp show_argp = {
 	       "errcode if it takes none of the account's refresh tokens, and how many of them are kept.",
 };
 
-static int show(const struct accounts_settings *s, const struct account_options *o, struct err *err)
+static int show(const struct operator_settings *s, const struct account_options *o, struct err *err)
 {
 	char *path = xasprintf("/v1/accounts/%s/%s/status", o->component, o->appid);
 	struct json *answer = NULL;
 	struct buf text = BUF_INIT(SHOWN_MAX);
-	int rc = v1_call(s->internal_keys_file, s->token_service_url, "GET", path, NULL, &answer, err);
+	int rc = operator_call(s, "GET", path, NULL, &answer, err);
 
 	if (rc == 0) {
 		json_write(answer, &text);
@@ -223,14 +204,15 @@ static int show(const struct accounts_settings *s, const struct account_options 
 int accounts_show_main(int argc, char **argv)
 {
 	struct account_options o = {.value = NULL};
-	struct accounts_settings settings;
+	struct operator_settings settings;
 	struct err err;
 	int rc;
 
-	rc = command_parse(&show_argp, argc, argv, &o, items, N_ITEMS, &settings, sizeof(settings));
+	rc = command_parse(
+		&show_argp, argc, argv, &o, operator_items, n_operator_items, &settings, sizeof(settings));
 	if (rc != 0)
 		return rc;
 	rc = show(&settings, &o, &err);
-	conf_release(items, N_ITEMS, &settings);
+	conf_release(operator_items, n_operator_items, &settings);
 	return rc < 0 ? command_failed(&err) : 0;
 }

@@ -13,5 +13,17 @@ int accounts_repliers_main(int argc, char **argv);
 int accounts_channel_main(int argc, char **argv);
 int accounts_show_main(int argc, char **argv);
 int accounts_oauth_main(int argc, char **argv);
+int accounts_list_main(int argc, char **argv);
+int accounts_sync_main(int argc, char **argv);
+int accounts_options_main(int argc, char **argv);
+int quota_show_main(int argc, char **argv);
+int quota_clear_main(int argc, char **argv);
+int rid_main(int argc, char **argv);
+int audit_main(int argc, char **argv);
+int keys_show_main(int argc, char **argv);
+int keys_rotate_main(int argc, char **argv);
+int platforms_new_main(int argc, char **argv);
+int platforms_show_main(int argc, char **argv);
+int users_forget_main(int argc, char **argv);
 
 #endif

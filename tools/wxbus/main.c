@@ -5,6 +5,9 @@
 
 static const struct command commands[] = {
 	{"migrate", NULL, "create and bring up to date topics, schemas and roles", migrate_main},
+	{"accounts", "list", "list accounts by platform, state, channel or mark", accounts_list_main},
+	{"accounts", "sync", "compare our accounts with Weixin's own list", accounts_sync_main},
+	{"accounts", "options", "show or set an account's options at Weixin", accounts_options_main},
 	{"accounts", "repliers", "say which groups may answer an account's messages", accounts_repliers_main},
 	{"accounts", "channel", "send an account's messages to the released or to the tested businesses",
 		accounts_channel_main},
@@ -15,6 +18,16 @@ static const struct command commands[] = {
 	{"callers", "list", "list a platform's callers, without keys", callers_list_main},
 	{"callers", "revoke", "end a caller's key for good", callers_revoke_main},
 	{"callers", "rotate", "give a caller a new key and print it", callers_rotate_main},
+	{"quota", "show", "show how often an API of Weixin's may still be called today", quota_show_main},
+	{"quota", "clear", "set the counts of calls to Weixin back to zero", quota_clear_main},
+	{"rid", NULL, "show what Weixin knows of a failed call", rid_main},
+	{"platforms", "new", "make a platform's keys and print what to enter in Weixin's console",
+		platforms_new_main},
+	{"platforms", "show", "print what stands in Weixin's console, without secrets", platforms_show_main},
+	{"users", "forget", "have everybody forget a fan", users_forget_main},
+	{"keys", "show", "tell which keys are still needed, and when one may be removed", keys_show_main},
+	{"keys", "rotate", "seal anew what older master keys have sealed", keys_rotate_main},
+	{"audit", NULL, "tell who authorized, refreshed and changed what", audit_main},
 };
 
 const char *argp_program_version = "wxbus " WXBUS_VERSION;

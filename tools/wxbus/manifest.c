@@ -93,6 +93,15 @@ static void name_schema(struct manifest *m)
 	m->has_schema = holds_sql(m->folder);
 }
 
+static void find_sdk(struct manifest *m)
+{
+	m->sdk_folder = xasprintf("%s/sdk", m->folder);
+	if (!holds_sql(m->sdk_folder)) {
+		free(m->sdk_folder);
+		m->sdk_folder = NULL;
+	}
+}
+
 /* 1: the folder holds no manifest. */
 static int read_one(const char *root, const char *service, struct manifest *out, struct err *err)
 {
@@ -112,6 +121,7 @@ static int read_one(const char *root, const char *service, struct manifest *out,
 		rc = err_set(err, ERR_REJECT, 0, "the folder's name is too long");
 	if (rc == 0) {
 		out->folder = xasprintf("%s/%s", root, service);
+		find_sdk(out);
 		name_schema(out);
 	} else {
 		err_prefix(err, "%s", path);
@@ -169,8 +179,10 @@ int manifests_read(const char *root, struct manifests *out, struct err *err)
 
 void manifests_release(struct manifests *m)
 {
-	for (size_t i = 0; i < m->n; i++)
+	for (size_t i = 0; i < m->n; i++) {
 		free(m->list[i].folder);
+		free(m->list[i].sdk_folder);
+	}
 	free(m->list);
 	*m = (struct manifests){NULL, 0};
 }

@@ -9,7 +9,8 @@
 
 /* What a service installs for `wxbus migrate`: share/wxbus/migrations/<service>/manifest.json,
  * {"group":"shop","delays":["10s","5m"],"topics":["dead-letter","replay","results"]}, and beside it, if it
- * keeps anything, its numbered *.sql. A delay makes the topic <group>.retry.<delay>. */
+ * keeps anything, its numbered *.sql. A delay makes the topic <group>.retry.<delay>. A business has a folder
+ * sdk/ there too, with what the business SDK keeps beside the business's own tables, if it has any. */
 #define MANIFEST_ITEMS_MAX 16
 
 struct manifest {
@@ -19,6 +20,7 @@ struct manifest {
 	size_t n_what;
 	char *folder; /* owned */
 	bool has_schema;
+	char *sdk_folder;                  /* owned; NULL: no business */
 	char schema[GROUP_NAME_MAX + 1];   /* the service's name, '-' as '_' */
 	char role[GROUP_NAME_MAX + 1 + 6]; /* "wxbus_" and the schema's name */
 };

@@ -173,6 +173,18 @@ static int migrate_one(struct pg *pg, const struct manifest *m, struct err *err)
 	return 0;
 }
 
+/* A business's release on trial (WXBUS_CHANNEL=test) has a schema and a role of its own: what it does wrong
+ * does not reach the live rows. */
+static int migrate_trial(struct pg *pg, const struct manifest *m, struct err *err)
+{
+	struct manifest trial = *m;
+
+	if (snprintf(trial.schema, sizeof(trial.schema), "%s_test", m->schema) >= (int)sizeof(trial.schema) ||
+		snprintf(trial.role, sizeof(trial.role), "%s_test", m->role) >= (int)sizeof(trial.role))
+		return err_set(err, ERR_REJECT, 0, "%s_test: the name is too long", m->schema);
+	return migrate_one(pg, &trial, err);
+}
+
 static int migrate_schemas(const struct migrate_settings *s, const struct manifests *m, struct err *err)
 {
 	struct pg_pool *pool = NULL;
@@ -186,6 +198,8 @@ static int migrate_schemas(const struct migrate_settings *s, const struct manife
 	for (size_t i = 0; rc == 0 && i < m->n; i++) {
 		if (m->list[i].has_schema)
 			rc = migrate_one(pg, &m->list[i], err);
+		if (rc == 0 && m->list[i].has_schema && m->list[i].sdk_folder)
+			rc = migrate_trial(pg, &m->list[i], err);
 	}
 	pg_give(pool, &pg);
 	pg_pool_free(&pool);

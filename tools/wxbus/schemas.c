@@ -77,9 +77,16 @@ static int role_and_grants(struct pg *pg, const struct manifest *m, bool *made_o
 int schema_migrate(struct pg *pg, const struct manifest *m, struct pg_migration_report *report_out,
 	bool *role_made_out, struct err *err)
 {
-	int rc;
+	struct pg_migration_report sdk = {0, 0}, own;
+	int rc = 0;
 
-	rc = pg_migrate(pg, m->schema, m->folder, report_out, err);
+	if (m->sdk_folder)
+		rc = pg_migrate(pg, m->schema, m->sdk_folder, PG_MIGRATE_LIBRARY, &sdk, err);
+	if (rc == 0)
+		rc = pg_migrate(pg, m->schema, m->folder, PG_MIGRATE_OWN, &own, err);
+	if (rc == 0)
+		*report_out =
+			(struct pg_migration_report){sdk.applied + own.applied, sdk.already + own.already};
 	if (rc == 0)
 		rc = role_and_grants(pg, m, role_made_out, err);
 	if (rc < 0)

@@ -1,17 +1,20 @@
 #include "tools/wxbus/v1_call.h"
 
+#include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/httpc/httpc.h"
 #include "proto/internal_auth.h"
 #include "proto/keyfiles.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/banned.h"
 
-#define BODY_MAX   (256 * 1024)
+#define BODY_MAX   (1024 * 1024)
 #define TIMEOUT_MS 30000
+#define PARAMS_MAX 8
 
 static const struct json_limits limits = {.max_bytes = BODY_MAX, .max_depth = 8};
 
@@ -43,17 +46,42 @@ static int judge(const struct httpc_response *answer, struct json **answer_out, 
 		"answered %ld%s", answer->status, reason);
 }
 
+/* "a=b&c=d" in place. */
+static size_t split(char *query, struct httpc_pair out[PARAMS_MAX])
+{
+	size_t n = 0;
+	char *next, *value;
+
+	for (; query && *query && n < PARAMS_MAX; query = next) {
+		next = strchr(query, '&');
+		if (next)
+			*next++ = '\0';
+		value = strchr(query, '=');
+		if (value)
+			*value++ = '\0';
+		out[n++] = (struct httpc_pair){query, value ? value : ""};
+	}
+	return n;
+}
+
 static int call(const struct internal_key *key, const char *base, const char *method, const char *path,
 	const struct buf *body, struct json **answer_out, struct err *err)
 {
-	const struct httpc_options options = {.total_timeout_ms = TIMEOUT_MS, .allow_http = true};
+	const struct httpc_options options = {
+		.total_timeout_ms = TIMEOUT_MS,
+		.response_max = BODY_MAX,
+		.allow_http = true,
+	};
+	char *target = xstrdup(path), *query = strchr(target, '?');
+	struct httpc_pair params[PARAMS_MAX];
 	struct httpc_response answer = {.status = 0};
 	struct buf authorization = BUF_INIT(512);
 	struct httpc_pair header = {"Authorization", NULL};
 	struct httpc_request request = {
 		.method = method,
 		.base = base,
-		.path = path,
+		.path = target,
+		.query = params,
 		.headers = &header,
 		.n_headers = 1,
 		.body = body->data,
@@ -63,6 +91,9 @@ static int call(const struct internal_key *key, const char *base, const char *me
 	struct httpc *http = NULL;
 	int rc;
 
+	if (query)
+		*query++ = '\0';
+	request.n_query = split(query, params);
 	internal_auth_sign(key, method, path, body->data, body->len, clock_wall_ms(), &authorization);
 	header.value = buf_cstr(&authorization);
 	rc = httpc_new(&http, &options, err);
@@ -76,6 +107,7 @@ static int call(const struct internal_key *key, const char *base, const char *me
 	httpc_response_release(&answer);
 	httpc_free(&http);
 	buf_release(&authorization);
+	free(target);
 	return rc;
 }
 

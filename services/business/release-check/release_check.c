@@ -1,6 +1,5 @@
 #include "services/business/release-check/release_check.h"
 
-#include "common/base/log.h"
 #include "common/base/str.h"
 #include "services/business/release-check/exchange.h"
 
@@ -24,14 +23,14 @@ static const struct conf_item items[] = {
 		"a line with this process's key and the scope exchange", "/etc/wxbus/internal-keys"),
 };
 
-static enum settlement settle(int rc, const struct err *err, const struct event *e, const char *what)
+static enum settlement settle(int rc, struct err *err, struct event *e, const char *what)
 {
 	if (rc == 0)
 		return SETTLE_DONE;
-	log_warn(e->id, "%s: %s", what, err->text);
+	err_prefix(err, "%s", what);
 	/* Replies repeat a verdict, calls and exchanges carry an id of their own: repeating any of it is
 	 * harmless. */
-	return err_settlement(err->kind, true);
+	return event_failed(e, err, true);
 }
 
 /* "TESTCOMPONENT_MSG_TYPE_TEXT" gets "TESTCOMPONENT_MSG_TYPE_TEXT_callback" as passive reply. */
@@ -84,13 +83,13 @@ static enum settlement on_event(struct event *e, void *arg)
 	return settle(rc, &err, e, "event step");
 }
 
-static int init(const void *conf, struct service *svc, void **arg_out, struct err *err)
+static int init(struct business *b, const void *conf, void **arg_out, struct err *err)
 {
 	const struct release_check_conf *c = conf;
 	struct exchange *exchange;
 	int rc;
 
-	(void)svc;
+	(void)b;
 	if ((rc = exchange_new(&exchange, c->token_service_url, c->internal_keys_file, err)) < 0)
 		return rc;
 	*arg_out = exchange;
@@ -105,14 +104,15 @@ static void release(void *arg)
 }
 
 static const struct business_route routes[] = {
-	{"weixin.message.text", on_text},
-	{"weixin.event.*", on_event},
+	BUSINESS_ROUTE("weixin.message.text", on_text),
+	BUSINESS_ROUTE("weixin.event.*", on_event),
 };
 
 const struct business_def release_check = {
 	.name = "release-check",
 	.summary = "Answers Weixin's network-wide release check on its ten test accounts.",
 	.admin_listen = "0.0.0.0:9090",
+	.manifest = business_manifest,
 	.items = items,
 	.n_items = sizeof(items) / sizeof(items[0]),
 	.conf_size = sizeof(struct release_check_conf),

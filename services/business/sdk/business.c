@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "services/business/sdk/housekeeping.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,18 @@ static const struct conf_item sdk_items[] = {
 };
 #define N_SDK_ITEMS (sizeof(sdk_items) / sizeof(sdk_items[0]))
 
+/* Of a business with a schema of its own. */
+static const struct conf_item database_items[] = {
+	CONF_SECRET("WXBUS_DATABASE_URL", database_url, NULL,
+		"PostgreSQL as this business's own role, as a libpq connection URI; under the test channel "
+		"as "
+		"its role for that",
+		"postgresql://wxbus_shop@127.0.0.1/wxbus"),
+	CONF_INT("WXBUS_DATABASE_CONNECTIONS", database_connections, "16", 1, 512,
+		"connections to PostgreSQL; handlers of events that take effect once wait for one"),
+};
+#define N_DATABASE_ITEMS (sizeof(database_items) / sizeof(database_items[0]))
+
 /* The SDK's settings and the business's own stand in one block: the SDK's first. */
 struct settings {
 	struct sdk_conf sdk;
@@ -49,15 +62,21 @@ static int check_settings(const void *conf, struct err *err)
 	return 0;
 }
 
-static struct conf_item *all_items(const struct business_def *def)
+static struct conf_item *all_items(const struct business_def *def, size_t *n_out)
 {
-	struct conf_item *items = xcalloc(N_SDK_ITEMS + def->n_items, sizeof(*items));
+	struct conf_item *items = xcalloc(N_SDK_ITEMS + N_DATABASE_ITEMS + def->n_items, sizeof(*items));
+	size_t n = N_SDK_ITEMS;
 
 	memcpy(items, sdk_items, sizeof(sdk_items));
-	for (size_t i = 0; i < def->n_items; i++) {
-		items[N_SDK_ITEMS + i] = def->items[i];
-		items[N_SDK_ITEMS + i].offset += offsetof(struct settings, own);
+	if (def->database) {
+		memcpy(items + n, database_items, sizeof(database_items));
+		n += N_DATABASE_ITEMS;
 	}
+	for (size_t i = 0; i < def->n_items; i++, n++) {
+		items[n] = def->items[i];
+		items[n].offset += offsetof(struct settings, own);
+	}
+	*n_out = n;
 	return items;
 }
 
@@ -69,17 +88,42 @@ static bool on_test_channel(const struct business *b)
 	return strcmp(b->conf->channel, "test") == 0;
 }
 
-static int name_things(struct business *b, struct err *err)
+static int name_retry_topics(struct business *b, const char *prefix, struct err *err)
 {
-	const char *prefix = b->conf->kafka.topic_prefix;
+	char what[sizeof("retry.") + sizeof(b->manifest.delays[0].name)];
 
-	snprintf(b->group, sizeof(b->group), "%s%s", b->def->name, on_test_channel(b) ? ".test" : "");
+	for (size_t i = 0; i < b->manifest.n_delays; i++) {
+		snprintf(what, sizeof(what), "retry.%s", b->manifest.delays[i].name);
+		if (topic_of_group(b->group, what, prefix, b->retry_topics[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int sdk_name_things(struct business *b, const char *prefix, bool test, struct err *err)
+{
+	if (group_manifest_parse(b->def->manifest, b->def->name, &b->manifest, err) < 0)
+		return -1;
+	snprintf(b->group, sizeof(b->group), "%s%s", b->def->name, test ? ".test" : "");
 	for (int t = 0; t < N_TOPICS; t++)
 		if (topic_name((enum topic)t, prefix, b->topics[t], err) < 0)
 			return -1;
-	if (topic_of_group(b->group, "results", "", b->results_topic, err) < 0)
+	if (topic_of_group(b->group, "results", "", b->results_topic, err) < 0 ||
+		topic_of_group(b->group, "results", prefix, b->own_results_topic, err) < 0 ||
+		topic_of_group(b->group, "replay", prefix, b->replay_topic, err) < 0 ||
+		topic_of_group(b->group, "dead-letter", prefix, b->dead_letter_topic, err) < 0)
 		return -1;
-	return topic_of_group(b->group, "dead-letter", prefix, b->dead_letter_topic, err);
+	return name_retry_topics(b, prefix, err);
+}
+
+struct service *business_service(const struct business *b)
+{
+	return b->svc;
+}
+
+struct pg_pool *business_pool(const struct business *b)
+{
+	return b->pool;
 }
 
 /* --- readiness and metrics -------------------------------------------------------------------------------
@@ -94,10 +138,42 @@ static bool has_partitions(void *arg, char *detail, size_t size)
 	return ready;
 }
 
+/* A hand-over that Kafka does not take stops its partition: somebody has to look. */
+static bool nothing_stopped(void *arg, char *detail, size_t size)
+{
+	struct business *b = arg;
+	int n = atomic_load(&b->stopped);
+
+	pthread_mutex_lock(&b->stopped_lock);
+	if (n == 0)
+		snprintf(detail, size, "nothing waits");
+	else
+		snprintf(detail, size, "%d waiting: %s", n, b->stopped_why);
+	pthread_mutex_unlock(&b->stopped_lock);
+	return n == 0;
+}
+
+static bool erasures_known(void *arg, char *detail, size_t size)
+{
+	struct business *b = arg;
+	bool ready = sdk_marks_ready(b);
+
+	snprintf(detail, size, "%s", ready ? "read" : "reading whom to forget");
+	return ready;
+}
+
+static bool database_well(void *arg, char *detail, size_t size)
+{
+	struct business *b = arg;
+
+	return housekeeping_database_well(b->housekeeping, detail, size);
+}
+
 static void tick(void *arg)
 {
 	struct business *b = arg;
 
+	metric_set(&sdk_metrics[M_STOPPED], NULL, atomic_load(&b->stopped));
 	metric_set(&sdk_metrics[M_LAG], NULL, (double)worker_lag(b->worker));
 }
 
@@ -142,24 +218,59 @@ static void warm_topics(struct business *b)
 /* --- putting it together ---------------------------------------------------------------------------------
  */
 
-static int start_worker(struct business *b, struct err *err)
+/* The topics to read, the group's own last; returns how many. */
+static size_t list_topics(const struct business *b, const char **out, size_t *n_own_out)
 {
 	const char *live = b->topics[TOPIC_MESSAGES], *test = b->topics[TOPIC_MESSAGES_TEST];
-	const char *const topics[] = {on_test_channel(b) ? test : live, test};
+	size_t n = 0, n_shared;
+
+	if (!on_test_channel(b))
+		out[n++] = live;
+	if (strcmp(b->conf->channel, "live") != 0)
+		out[n++] = test;
+	out[n++] = b->topics[TOPIC_PLATFORM_NOTICES];
+	n_shared = n;
+	for (size_t i = 0; i < b->manifest.n_delays; i++)
+		out[n++] = b->retry_topics[i];
+	if (b->manifest.has_results)
+		out[n++] = b->own_results_topic;
+	if (b->manifest.has_replay)
+		out[n++] = b->replay_topic;
+	*n_own_out = n - n_shared;
+	return n;
+}
+
+static int start_worker(struct business *b, struct err *err)
+{
+	const char *topics[3 + DELAYS_MAX + 2];
 	char group[TOPIC_NAME_MAX + 1];
 	struct worker_options options = {
 		.client_id = b->def->name,
 		.group = group,
 		.topics = topics,
-		.n_topics = strcmp(b->conf->channel, "both") == 0 ? 2 : 1,
 		.from_beginning = strcmp(b->conf->start, "beginning") == 0,
 		.threads = (int)b->conf->threads,
+		.due_ms = sdk_due_ms,
 		.handle = sdk_deliver,
 		.arg = b,
 	};
 
+	options.n_topics = list_topics(b, topics, &options.n_from_beginning);
 	snprintf(group, sizeof(group), "%s%s", b->conf->kafka.topic_prefix, b->group);
 	return worker_new(&b->worker, &b->conf->kafka, &options, err);
+}
+
+static int start_notice_reader(struct business *b, struct err *err)
+{
+	const struct reader_options options = {
+		.client_id = b->def->name,
+		.topic = b->topics[TOPIC_PLATFORM_NOTICES],
+		.back_ms = READER_FROM_BEGINNING,
+		.record = sdk_read_notice,
+		.arg = b,
+	};
+
+	return reader_new(&b->notices, &b->conf->kafka, &options, err);
 }
 
 static int start_late_reader(struct business *b, struct err *err)
@@ -175,27 +286,64 @@ static int start_late_reader(struct business *b, struct err *err)
 	return reader_new(&b->replies, &b->conf->kafka, &options, err);
 }
 
-static int business_init(struct business *b, const struct settings *settings, struct err *err)
+static int open_database(struct business *b, struct err *err)
+{
+	char schema[GROUP_NAME_MAX + sizeof("_test")];
+	int rc;
+
+	snprintf(schema, sizeof(schema), "%s%s", b->def->name, on_test_channel(b) ? "_test" : "");
+	for (char *c = schema; *c; c++)
+		if (*c == '-' || *c == '.')
+			*c = '_';
+	rc = pg_pool_new(
+		&b->pool, b->conf->database_url, (int)b->conf->database_connections, b->def->name, err);
+	if (rc < 0)
+		return err_prefix(err, "WXBUS_DATABASE_URL");
+	pg_pool_use_schema(b->pool, schema);
+	return housekeeping_new(&b->housekeeping, b->pool, b->marks, err);
+}
+
+static int open_outside(struct business *b, struct err *err)
 {
 	const struct producer_options producer = {.client_id = b->def->name};
+	int rc;
+
+	if ((rc = producer_new(&b->producer, &b->conf->kafka, &producer, err)) < 0)
+		return rc;
+	if (b->conf->caller_keys_file[0] &&
+		(rc = caller_keys_read(b->conf->caller_keys_file, &b->callers, err)) < 0)
+		return rc;
+	return b->def->database ? open_database(b, err) : 0;
+}
+
+static void add_checks(struct business *b)
+{
+	service_add_check(b->svc, "partitions", true, has_partitions, b);
+	service_add_check(b->svc, "hand_over", true, nothing_stopped, b);
+	service_add_check(b->svc, "erasures", true, erasures_known, b);
+	if (b->housekeeping)
+		service_add_check(b->svc, "database", true, database_well, b);
+}
+
+static int business_init(struct business *b, const struct settings *settings, struct err *err)
+{
 	int rc;
 
 	b->conf = &settings->sdk;
 	b->reach = &kafka_reach;
 	b->settled = settled_new();
-	if ((rc = name_things(b, err)) < 0 ||
-		(rc = producer_new(&b->producer, &b->conf->kafka, &producer, err)) < 0)
+	b->marks = marks_new();
+	if ((rc = sdk_name_things(b, b->conf->kafka.topic_prefix, on_test_channel(b), err)) < 0 ||
+		(rc = open_outside(b, err)) < 0)
 		return rc;
-	if (b->conf->caller_keys_file[0] &&
-		(rc = caller_keys_read(b->conf->caller_keys_file, &b->callers, err)) < 0)
-		return rc;
-	if (b->def->init && (rc = b->def->init(settings->own, b->svc, &b->arg, err)) < 0)
+	if (b->def->init && (rc = b->def->init(b, settings->own, &b->arg, err)) < 0)
 		return rc;
 	metrics_register(sdk_metrics, N_SDK_METRICS);
 	warm_topics(b);
-	if ((rc = start_worker(b, err)) < 0 || (rc = start_late_reader(b, err)) < 0)
+	if ((rc = start_notice_reader(b, err)) < 0 || (rc = start_worker(b, err)) < 0 ||
+		(rc = start_late_reader(b, err)) < 0)
 		return rc;
-	service_add_check(b->svc, "partitions", true, has_partitions, b);
+	add_checks(b);
 	service_on_tick(b->svc, tick, b);
 	service_on_drain(b->svc, drain, b);
 	return 0;
@@ -205,28 +353,34 @@ static void business_release(struct business *b)
 {
 	worker_free(&b->worker);
 	reader_free(&b->replies);
+	reader_free(&b->notices);
 	producer_free(&b->producer, FLUSH_MS);
 	if (b->def->release)
 		b->def->release(b->arg);
+	housekeeping_free(&b->housekeeping);
+	pg_pool_free(&b->pool);
 	caller_keys_free(&b->callers);
 	settled_free(&b->settled);
+	marks_free(&b->marks);
+	pthread_mutex_destroy(&b->stopped_lock);
 }
 
 int business_main(const struct business_def *def, int argc, char **argv)
 {
-	struct conf_item *items = all_items(def);
+	size_t n_items;
+	struct conf_item *items = all_items(def, &n_items);
 	const struct service_def shell = {
 		.name = def->name,
 		.summary = def->summary,
 		.items = items,
-		.n_items = N_SDK_ITEMS + def->n_items,
+		.n_items = n_items,
 		.conf_size = sizeof(struct settings) + def->conf_size,
 		.admin_listen = def->admin_listen,
 		.check = check_settings,
 		.print = kafka_conf_print,
 	};
 	struct settings *settings = xcalloc(1, shell.conf_size);
-	struct business b = {.def = def};
+	struct business b = {.def = def, .stopped_lock = PTHREAD_MUTEX_INITIALIZER};
 	struct err err;
 	int status, rc;
 

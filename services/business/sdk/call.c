@@ -12,20 +12,36 @@
 #include "common/base/banned.h"
 
 #define CUSTOM_SEND "/cgi-bin/message/custom/send"
+#define THEN_MAX    24
 
-/* Hash of group, event and ordinal: the same for each delivery of the event, another for each call of the
- * handler. */
-static void request_id(
-	const struct business *b, const char *event_id, int ordinal, char out[EVENT_ID_LEN + 1])
+/* --- the request -------------------------------------------------------------------------------------------
+ */
+
+static bool then_ok(const char *then)
 {
-	uint8_t digest[CRYPTO_SHA256_LEN];
-	char number[16];
+	size_t n = strspn(then, "abcdefghijklmnopqrstuvwxyz0123456789-");
 
+	return n > 0 && n <= THEN_MAX && then[n] == '\0';
+}
+
+/* Hash of group, event, run and ordinal: the same for each delivery of the event, another for each call of
+ * the handler; behind it, who gets the result. */
+static int make_request_id(
+	const struct event *e, int ordinal, const char *then, char out[CALL_ID_MAX + 1], struct err *err)
+{
+	const char *group = e->business->group;
+	uint8_t digest[CRYPTO_SHA256_LEN];
+	char number[16], hex[EVENT_ID_LEN + 1];
+
+	if (then && !then_ok(then))
+		return err_set(err, ERR_REJECT, 0, "\"then\" is 1 to %d of a-z, 0-9 and '-'", THEN_MAX);
 	snprintf(number, sizeof(number), "%d", ordinal);
-	const struct crypto_piece pieces[] = {{b->group, strlen(b->group)}, {"\n", 1},
-		{event_id, strlen(event_id)}, {"\n", 1}, {number, strlen(number)}};
+	const struct crypto_piece pieces[] = {{group, strlen(group)}, {"\n", 1}, {e->id, strlen(e->id)},
+		{"\n", 1}, {e->run, strlen(e->run)}, {"\n", 1}, {number, strlen(number)}};
 	crypto_sha256(pieces, sizeof(pieces) / sizeof(pieces[0]), digest);
-	str_hex(digest, EVENT_ID_LEN / 2, out);
+	str_hex(digest, EVENT_ID_LEN / 2, hex);
+	snprintf(out, CALL_ID_MAX + 1, "%s%s%s", hex, then ? "." : "", then ? then : "");
+	return 0;
 }
 
 static int encode(const struct envelope *about, const struct call *call, struct buf *out, struct err *err)
@@ -45,11 +61,20 @@ static int encode(const struct envelope *about, const struct call *call, struct 
 	return out->overflow ? err_set(err, ERR_REJECT, 0, "the request is too large") : 0;
 }
 
+static const struct caller_key *caller_of(const struct business *b, const char *component_appid)
+{
+	return b->callers ? caller_keys_find(b->callers, component_appid) : NULL;
+}
+
+static int no_caller(struct err *err)
+{
+	return err_set(err, ERR_REJECT, 0, "WXBUS_CALLER_KEYS_FILE has no key for this platform");
+}
+
 int sdk_request(struct business *b, const struct envelope *about, const char *id, const struct call *call,
 	const char *lane, struct err *err)
 {
-	const struct caller_key *caller =
-		b->callers ? caller_keys_find(b->callers, about->component_appid) : NULL;
+	const struct caller_key *caller = caller_of(b, about->component_appid);
 	struct kafka_header headers[ENVELOPE_HEADERS_MAX];
 	struct arena arena = ARENA_INIT;
 	struct buf value = BUF_INIT(2 * MESSAGE_MAX_BYTES);
@@ -71,8 +96,7 @@ int sdk_request(struct business *b, const struct envelope *about, const char *id
 	int rc;
 
 	if (!caller) {
-		err_set(err, ERR_REJECT, 0, "WXBUS_CALLER_KEYS_FILE has no key for this platform");
-		rc = -1;
+		rc = no_caller(err);
 		goto out;
 	}
 	if ((rc = encode(about, call, &value, err)) < 0)
@@ -99,18 +123,104 @@ out:
 	return rc;
 }
 
-int call_weixin(struct event *e, const struct call *call, struct err *err)
+static struct envelope about_event(const struct event *e)
 {
-	struct envelope about = {.component_appid = e->component_appid,
+	return (struct envelope){.component_appid = e->component_appid,
 		.appid = e->appid,
-		.subject = e->openid[0] ? e->openid : NULL};
-	char id[EVENT_ID_LEN + 1];
-	struct json *body = call->body;
+		.subject = e->openid[0] ? e->openid : NULL,
+		.traceparent = e->work->traceparent};
+}
+
+/* --- deferred calls ----------------------------------------------------------------------------------------
+ */
+
+/* What could never be sent must fail while the handler can still say what to do about it. */
+static int check(const struct event *e, const struct call *call, struct err *err)
+{
+	const struct envelope about = about_event(e);
+	struct buf value = BUF_INIT(2 * MESSAGE_MAX_BYTES);
+	int rc = caller_of(e->business, e->component_appid) ? 0 : no_caller(err);
+
+	if (rc == 0)
+		rc = encode(&about, call, &value, err);
+	buf_release(&value);
+	return rc;
+}
+
+/* Takes *body over. */
+static int defer(struct event *e, const char *id, const struct call *call, const char *lane,
+	struct json **body, struct err *err)
+{
+	struct json *row;
+
+	if (check(e, call, err) < 0)
+		return -1;
+	row = json_new_object();
+	json_set_str(row, "id", id);
+	json_set_str(row, "method", call->method);
+	json_set_str(row, "path", call->path);
+	json_set_str(row, "lane", lane);
+	json_set_str(row, "priority", call->priority);
+	json_set_bool(row, "idempotent", call->idempotent);
+	json_set_int(row, "not_after_ms", call->not_after_ms);
+	if (*body)
+		json_set(row, "body", *body);
+	*body = NULL;
+	if (!e->work->outbox)
+		e->work->outbox = json_new_array();
+	json_push(e->work->outbox, row);
+	return 0;
+}
+
+static int send_deferred(struct event *e, const struct json *row, struct err *err)
+{
+	const struct json *body = json_get(row, "body");
+	const struct envelope about = about_event(e);
+	struct call call = {
+		.method = json_get_str(row, "method"),
+		.path = json_get_str(row, "path"),
+		.body = body ? json_copy(body) : NULL,
+		.priority = json_get_str(row, "priority"),
+		.idempotent = json_get_bool(row, "idempotent", false),
+	};
 	int rc;
 
-	request_id(e->business, e->id, e->work->calls++, id);
-	rc = sdk_request(e->business, &about, id, call, call->lane ? call->lane : e->openid, err);
-	e->work->kafka_away |= rc < 0 && err->kind == ERR_RETRY;
+	(void)json_get_int(row, "not_after_ms", &call.not_after_ms);
+	rc = sdk_request(e->business, &about, json_get_str(row, "id"), &call, json_get_str(row, "lane"), err);
+	json_free(&call.body);
+	return rc;
+}
+
+int sdk_send_calls(struct event *e, const struct json *outbox, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < json_len(outbox); i++)
+		rc = send_deferred(e, json_at(outbox, i), err);
+	return rc;
+}
+
+/* --- for handlers ------------------------------------------------------------------------------------------
+ */
+
+int call_weixin(struct event *e, const struct call *call, struct err *err)
+{
+	const char *lane = call->lane ? call->lane : e->openid;
+	const struct envelope about = about_event(e);
+	char id[CALL_ID_MAX + 1];
+	struct json *body = call->body;
+	int rc = make_request_id(e, e->work->calls++, call->then, id, err);
+
+	if (rc == 0 && call->id_out)
+		str_copy(call->id_out, CALL_ID_MAX + 1, id);
+	if (rc < 0 || !e->work->effects)
+		goto out;
+	if (e->work->deferred)
+		rc = defer(e, id, call, lane, &body, err);
+	else
+		rc = sdk_request(e->business, &about, id, call, lane, err);
+	e->work->away |= rc < 0 && err->kind == ERR_RETRY;
+out:
 	json_free(&body);
 	return rc;
 }

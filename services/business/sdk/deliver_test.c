@@ -17,7 +17,7 @@
 #define OTHER   "fedcba9876543210fedcba9876543210"
 #define NOW_MS  1760000000000
 #define KEY     "wxa/oFan"
-#define WRITTEN 16
+#define WRITTEN 24
 
 /* What was written, in its order, and how Kafka and the handlers behave. */
 static struct {
@@ -27,6 +27,7 @@ static struct {
 	int failures;        /* so many writes fail first */
 	const char *broken;  /* writes to this topic fail */
 	int waits, waits_ok; /* how often the SDK slept; after waits_ok the job may not go on */
+	int most_stopped;    /* records that could not be handed over */
 	int handled;
 	const char *route; /* the handler that ran last */
 	enum settlement settlement;
@@ -68,10 +69,14 @@ static int publish(struct business *b, const struct kafka_record *r, struct err 
 	return 0;
 }
 
+static struct business b;
+
 static bool no_wait(struct worker_job *job, int64_t ms)
 {
 	(void)job;
 	(void)ms;
+	if (atomic_load(&b.stopped) > t.most_stopped)
+		t.most_stopped = atomic_load(&b.stopped);
 	return ++t.waits <= t.waits_ok;
 }
 
@@ -112,16 +117,44 @@ static enum settlement on_click(struct event *e, void *arg)
 	return run(e, "click");
 }
 
-static const struct business_route routes[] = {
-	{"weixin.message.text", on_text}, {"weixin.event.*", on_event},
-	{"weixin.event.click", on_click}, /* never reached: the row before fits first */
-};
-static const struct business_def hello = {
-	.name = "hello", .routes = routes, .n_routes = sizeof(routes) / sizeof(routes[0])};
+static enum settlement on_result(struct event *e, void *arg)
+{
+	(void)arg;
+	return run(e, e->type);
+}
+
+#define N_ROUTES 4
+static const struct business_route routes[N_ROUTES] = {BUSINESS_ROUTE("weixin.message.text", on_text),
+	BUSINESS_ROUTE("weixin.event.*", on_event),
+	BUSINESS_ROUTE("weixin.event.click", on_click), /* never reached: the row before fits first */
+	BUSINESS_ROUTE("wxbus.api.result.sent", on_result)};
+static const struct business_route once_routes[] = {BUSINESS_ONCE("weixin.message.text", on_text)};
+static const struct business_def hello = {.name = "hello",
+	.manifest = "{\"group\":\"hello\",\"topics\":[\"dead-letter\",\"results\"]}",
+	.routes = routes,
+	.n_routes = N_ROUTES};
+static const struct business_def retrying = {.name = "hello",
+	.manifest = "{\"group\":\"hello\",\"delays\":[\"5s\",\"1m\"],\"topics\":[\"dead-letter\"]}",
+	.routes = routes,
+	.n_routes = N_ROUTES};
+static const struct business_def strict = {.name = "hello",
+	.manifest = "{\"group\":\"hello\",\"delays\":[\"5s\",\"1m\"],\"topics\":[\"dead-letter\"]}",
+	.strict_order = true,
+	.routes = routes,
+	.n_routes = N_ROUTES};
+static const struct business_def once = {.name = "hello",
+	.manifest = "{\"group\":\"hello\",\"delays\":[\"5s\"],\"topics\":[\"dead-letter\"]}",
+	.routes = once_routes,
+	.n_routes = 1};
 static const struct sdk_reach reach = {publish, no_wait};
 static struct caller_key caller = {"wxc", "hello-caller", NULL};
 static struct caller_keys callers = {&caller, 1};
-static struct business b;
+
+static void be(const struct business_def *def)
+{
+	b.def = def;
+	assert_int_equal(sdk_name_things(&b, "wx.", false, NULL), 0);
+}
 
 static int setup(void **state)
 {
@@ -131,12 +164,10 @@ static int setup(void **state)
 	t.waits_ok = 1000;
 	caller.key = xstrdup("a-caller-key-of-the-tests");
 	b = (struct business){
-		.def = &hello, .reach = &reach, .arg = &t, .group = "hello", .callers = &callers};
-	for (int i = 0; i < N_TOPICS; i++)
-		assert_int_equal(topic_name((enum topic)i, "wx.", b.topics[i], NULL), 0);
-	str_copy(b.results_topic, sizeof(b.results_topic), "hello.results");
-	str_copy(b.dead_letter_topic, sizeof(b.dead_letter_topic), "wx.hello.dead-letter");
+		.reach = &reach, .arg = &t, .callers = &callers, .stopped_lock = PTHREAD_MUTEX_INITIALIZER};
+	be(&hello);
 	b.settled = settled_new();
+	b.marks = marks_new();
 	clock_fake(NOW_MS, 1000);
 	return rc;
 }
@@ -144,6 +175,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	settled_free(&b.settled);
+	marks_free(&b.marks);
 	arena_release(&t.arena);
 	free(caller.key);
 	return testing_teardown(state);
@@ -474,12 +506,13 @@ static void without_a_callers_key_a_call_is_refused(void **state)
 static void say_hi_or_try_again(struct event *e)
 {
 	say_hi(e);
-	t.settlement = t.rc == 0 ? SETTLE_DONE : err_settlement(t.err.kind, false);
+	t.settlement = t.rc == 0 ? SETTLE_DONE : event_failed(e, &t.err, false);
 }
 
 static void tries_without_kafka_do_not_count(void **state)
 {
 	(void)state;
+	testing_expect_log(LOG_LEVEL_WARN, "waiting: no acknowledgement");
 	t.failures = 30;
 	t.act = say_hi_or_try_again;
 	assert_true(deliver_asked());
@@ -491,8 +524,6 @@ static void tries_without_kafka_do_not_count(void **state)
 static void an_event_is_not_settled_before_its_none_is_written(void **state)
 {
 	(void)state;
-	testing_expect_log(LOG_LEVEL_WARN, "verdict was not written");
-	testing_expect_log(LOG_LEVEL_WARN, "verdict was not written");
 	t.failures = 2;
 	t.waits_ok = 1;
 	assert_false(deliver_asked()); /* goes to another process */
@@ -564,12 +595,410 @@ static void while_a_dead_letter_cannot_be_written_its_partition_waits(void **sta
 {
 	(void)state;
 	for (int i = 0; i < 4; i++)
-		testing_expect_log(LOG_LEVEL_ERROR, "the dead letter was not written");
+		testing_expect_log(LOG_LEVEL_ERROR,
+			"not handed over to wx.hello.dead-letter, partition 3 of wx.messages waits");
 	t.settlement = SETTLE_DEAD_LETTER;
 	t.broken = b.dead_letter_topic;
 	t.waits_ok = 3;
 	assert_false(deliver_asked());
 	assert_int_equal(t.handled, 1);
+	assert_int_equal(t.most_stopped, 1); /* what health and metric tell */
+	assert_int_equal(atomic_load(&b.stopped), 0);
+}
+
+/* --- retries -----------------------------------------------------------------------------------------------
+ */
+
+/* What was written, delivered from where it was written to. */
+static bool deliver_written(int i)
+{
+	struct kafka_record r = t.records[i];
+
+	r.partition = 1;
+	r.offset = 5;
+	return sdk_deliver(&b, &r, NULL);
+}
+
+static void fail_for_a_reason(struct event *e)
+{
+	struct err err;
+
+	err_set(&err, ERR_RETRY, 0, "the shop is closed");
+	assert_int_equal(e->attempt, t.handled - 1);
+	t.settlement = event_failed(e, &err, false);
+}
+
+static void check_retry(int i, const char *topic, const char *attempts, const char *due)
+{
+	assert_true(i < t.n);
+	assert_string_equal(t.records[i].topic, topic);
+	assert_string_equal(t.records[i].key, KEY);
+	assert_string_equal(header(i, ORIGIN_TOPIC), "wx.messages");
+	assert_string_equal(header(i, ORIGIN_PARTITION), "3");
+	assert_string_equal(header(i, ORIGIN_OFFSET), "77");
+	assert_string_equal(header(i, ORIGIN_TIME), "2025-10-09T08:53:20.000Z");
+	assert_string_equal(header(i, ORIGIN_FIRST), "2025-10-09T08:53:20.000Z");
+	assert_string_equal(header(i, ORIGIN_ATTEMPTS), attempts);
+	assert_string_equal(header(i, ORIGIN_DUE), due);
+	assert_string_equal(header(i, ORIGIN_REASON), "the shop is closed");
+	assert_string_equal(header(i, ORIGIN_CLASS), "retry");
+	assert_string_equal(header(i, "ce_id"), ID);
+}
+
+static void what_fails_is_put_aside_for_each_delay_and_then_becomes_a_dead_letter(void **state)
+{
+	(void)state;
+	testing_expect_log(LOG_LEVEL_WARN, "dead letter after 3 attempts: the shop is closed");
+	be(&retrying);
+	t.act = fail_for_a_reason;
+	assert_true(deliver_asked());
+	assert_int_equal(t.n, 2);
+	check_verdict(0, VERDICT_NONE, NULL); /* nobody waits for the next try */
+	check_retry(1, "wx.hello.retry.5s", "1", "2025-10-09T08:53:25.000Z");
+	assert_int_equal(sdk_due_ms(&b, &t.records[1]), NOW_MS + 5000);
+	assert_int_equal(t.records[1].timestamp_ms, NOW_MS);
+
+	clock_fake_advance(5000);
+	assert_true(deliver_written(1));
+	assert_int_equal(t.n, 3); /* no second verdict */
+	check_retry(2, "wx.hello.retry.1m", "2", "2025-10-09T08:54:25.000Z");
+
+	clock_fake_advance(60000);
+	assert_true(deliver_written(2));
+	check_dead_letter(3, "the shop is closed", "3");
+	assert_string_equal(header(3, ORIGIN_FIRST), "2025-10-09T08:53:20.000Z");
+	assert_string_equal(header(3, ORIGIN_CLASS), "retry");
+	assert_string_equal(header(3, ORIGIN_DUE), "");
+	assert_int_equal(t.handled, 3);
+	assert_int_equal(t.waits, 0);
+}
+
+static void a_repeated_push_does_not_start_a_second_chain_of_retries(void **state)
+{
+	(void)state;
+	be(&retrying);
+	t.settlement = SETTLE_RETRY;
+	assert_true(deliver_asked());
+	assert_true(deliver_asked());
+	assert_int_equal(t.handled, 1);
+	assert_int_equal(t.n, 3);
+	check_verdict(2, VERDICT_NONE, NULL);
+	t.settlement = SETTLE_DONE;
+	assert_true(deliver_written(1)); /* the retry itself is handled, once */
+	assert_true(deliver_written(1));
+	assert_int_equal(t.handled, 2);
+}
+
+static void while_a_retry_cannot_be_written_nothing_is_settled(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		testing_expect_log(LOG_LEVEL_ERROR, "not handed over to wx.hello.retry.5s");
+	be(&retrying);
+	t.settlement = SETTLE_RETRY;
+	t.broken = b.retry_topics[0];
+	t.waits_ok = 1;
+	assert_false(deliver_asked());
+	assert_int_equal(t.n, 1); /* the verdict */
+	t.broken = NULL;
+	assert_true(deliver_asked());
+	assert_int_equal(t.handled, 2); /* it is delivered again, and not taken for a repeated one */
+}
+
+static void in_strict_order_a_retry_waits_in_place(void **state)
+{
+	(void)state;
+	be(&strict);
+	t.act = say_hi_and_fail_twice;
+	assert_true(deliver_asked());
+	assert_int_equal(t.handled, 3);
+	assert_int_equal(t.waits, 2);
+	assert_int_equal(t.n, 1);
+	check_verdict(0, VERDICT_REPLY, "hi");
+}
+
+static void reply_at_the_second_try(struct event *e)
+{
+	t.settlement = SETTLE_RETRY;
+	if (e->attempt > 0) {
+		say_hi(e);
+		assert_int_equal(t.rc, 0);
+		t.settlement = SETTLE_DONE;
+	}
+}
+
+static void a_reply_of_a_later_try_goes_out_as_a_customer_service_message(void **state)
+{
+	struct envelope e = asked_event();
+
+	(void)state;
+	be(&retrying);
+	t.act = reply_at_the_second_try;
+	e.repliers[0] = "hello";
+	e.n_repliers = 1;
+	assert_true(deliver(&e));
+	assert_true(deliver_written(1));
+	assert_int_equal(t.n, 3);
+	check_signature(2);
+	assert_string_equal(header(2, "ce_id"), "late:" ID);
+}
+
+static void a_reply_of_a_later_try_is_dropped_where_another_group_may_have_answered(void **state)
+{
+	(void)state;
+	be(&retrying);
+	t.act = reply_at_the_second_try;
+	assert_true(deliver_asked());
+	assert_true(deliver_written(1));
+	assert_int_equal(t.n, 2);
+}
+
+/* --- what takes effect once
+ * ----------------------------------------------------------------------------------
+ */
+
+static void say_hi_and_call_then_look(struct event *e)
+{
+	say_hi(e);
+	call_twice(e);
+	assert_int_equal(t.n, 0); /* kept for the end */
+	t.settlement = t.handled < 2 ? SETTLE_RETRY : SETTLE_DONE;
+}
+
+static void replies_and_calls_of_a_handling_that_fails_never_go_out(void **state)
+{
+	(void)state;
+	be(&once);
+	t.act = say_hi_and_call_then_look;
+	assert_true(deliver_asked());
+	assert_int_equal(t.n, 2);
+	check_verdict(0, VERDICT_NONE, NULL);
+	assert_string_equal(t.records[1].topic, "wx.hello.retry.5s");
+}
+
+static void say_hi_and_call(struct event *e)
+{
+	say_hi(e);
+	call_twice(e);
+	assert_int_equal(t.n, 0);
+}
+
+static void replies_and_calls_go_out_after_the_handling_in_their_order(void **state)
+{
+	(void)state;
+	be(&once);
+	t.act = say_hi_and_call;
+	assert_true(deliver_asked());
+	assert_int_equal(t.n, 3);
+	check_verdict(0, VERDICT_REPLY, "hi");
+	check_signature(1);
+	check_signature(2);
+	assert_string_equal(t.records[1].key, "wxa/oFan");
+	assert_string_equal(t.records[2].key, "wxa/tags");
+	assert_string_equal(header(2, "ce_priority"), "marketing");
+}
+
+static void a_deferred_call_that_cannot_be_made_is_refused_at_once(void **state)
+{
+	(void)state;
+	be(&once);
+	b.callers = NULL;
+	t.act = call_twice;
+	assert_true(deliver_asked());
+	assert_int_equal(t.rc, -1);
+	assert_int_equal(t.err.kind, ERR_REJECT);
+}
+
+/* --- results
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static char asked_id[CALL_ID_MAX + 1];
+
+static void ask_for_a_result(struct event *e)
+{
+	t.rc = call_weixin(e,
+		&(struct call){
+			.method = "GET", .path = "/cgi-bin/tags/get", .then = "sent", .id_out = asked_id},
+		&t.err);
+}
+
+static void a_result_goes_to_the_handler_that_the_call_names(void **state)
+{
+	struct envelope result = {.type = "wxbus.api.result", .component_appid = "wxc", .appid = "wxa"};
+
+	(void)state;
+	t.act = ask_for_a_result;
+	assert_true(deliver_asked());
+	assert_int_equal(t.rc, 0);
+	assert_string_equal(header(0, "ce_id"), asked_id);
+	t.act = NULL;
+	t.route = NULL;
+	result.id = asked_id;
+	assert_true(deliver_value(&result, "{\"outcome\":\"ok\"}"));
+	assert_string_equal(t.route, "wxbus.api.result.sent");
+	result.id = OTHER; /* of a call that nobody waits for */
+	t.route = NULL;
+	assert_true(deliver_value(&result, "{\"outcome\":\"ok\"}"));
+	assert_null(t.route);
+}
+
+static void name_nobody(struct event *e)
+{
+	t.rc = call_weixin(e, &(struct call){.path = "/cgi-bin/tags/get", .then = "no name"}, &t.err);
+}
+
+static void a_call_must_name_its_handler_rightly(void **state)
+{
+	(void)state;
+	t.act = name_nobody;
+	assert_true(deliver_asked());
+	assert_int_equal(t.rc, -1);
+	assert_int_equal(t.err.kind, ERR_REJECT);
+}
+
+static void the_trace_goes_on_with_a_call(void **state)
+{
+	struct envelope e = asked_event();
+
+	(void)state;
+	e.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+	t.act = call_twice;
+	assert_true(deliver(&e));
+	assert_string_equal(header(0, "ce_traceparent"), e.traceparent);
+}
+
+/* --- replays
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static bool replay(const char *run_id, const char *effects)
+{
+	struct envelope e = asked_event();
+	struct kafka_header headers[ENVELOPE_HEADERS_MAX + 3];
+	struct arena arena = ARENA_INIT;
+	struct kafka_record r = {
+		.topic = "wx.hello.replay", .value = "{}", .value_len = 2, .headers = headers};
+	bool settled;
+
+	e.repliers[0] = "hello";
+	e.n_repliers = 1;
+	r.n_headers = envelope_encode(&e, &arena, headers);
+	headers[r.n_headers++] = (struct kafka_header){ORIGIN_TOPIC, "wx.messages", strlen("wx.messages")};
+	headers[r.n_headers++] = (struct kafka_header){ORIGIN_RUN, run_id, strlen(run_id)};
+	headers[r.n_headers++] = (struct kafka_header){ORIGIN_EFFECTS, effects, strlen(effects)};
+	settled = sdk_deliver(&b, &r, NULL);
+	arena_release(&arena);
+	return settled;
+}
+
+static void a_replay_that_redoes_has_calls_of_its_own(void **state)
+{
+	(void)state;
+	t.act = call_twice;
+	assert_true(deliver_asked());
+	assert_true(replay("run-1", "on"));
+	assert_true(replay("run-1", "on"));
+	assert_int_equal(t.handled, 2); /* once more in each run */
+	assert_int_equal(t.n, 5);
+	assert_string_not_equal(header(0, "ce_id"), header(3, "ce_id"));
+}
+
+static void a_replay_without_effects_says_nothing_outside(void **state)
+{
+	(void)state;
+	t.act = call_twice;
+	assert_true(replay("run-1", "off"));
+	t.act = say_hi;
+	assert_true(replay("run-2", "off"));
+	assert_int_equal(t.handled, 2);
+	assert_int_equal(t.rc, 0);
+	assert_int_equal(t.n, 0);
+}
+
+/* --- erasure
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static int erased;
+
+static int erase(const struct erasure *who, struct pg *pg, void *arg, struct err *err)
+{
+	(void)err;
+	assert_ptr_equal(arg, &t);
+	assert_null(pg);
+	assert_string_equal(who->openid, "oFan");
+	assert_int_equal(who->before_ms, NOW_MS);
+	erased++;
+	return 0;
+}
+
+static bool deliver_erasure(void)
+{
+	const struct envelope e = {.id = OTHER,
+		.type = ERASURE_TYPE,
+		.component_appid = "wxc",
+		.appid = "wxa",
+		.subject = "oFan"};
+
+	return deliver_value(&e, "{\"component_appid\":\"wxc\",\"appid\":\"wxa\",\"openid\":\"oFan\","
+				 "\"before\":\"2025-10-09T08:53:20.000Z\"}");
+}
+
+static void a_fan_who_is_to_be_forgotten_is_erased_and_his_older_events_are_not_handled(void **state)
+{
+	struct business_def forgetful = hello;
+	struct envelope e = asked_event();
+
+	(void)state;
+	forgetful.erase = erase;
+	be(&forgetful);
+	erased = 0;
+	assert_true(deliver_erasure());
+	assert_int_equal(erased, 1);
+	assert_true(deliver(&e)); /* not older */
+	assert_int_equal(t.handled, 1);
+	e.id = OTHER;
+	e.time_ms = NOW_MS - 1000;
+	settled_free(&b.settled);
+	b.settled = settled_new();
+	assert_true(deliver(&e));
+	assert_int_equal(t.handled, 1);
+	assert_int_equal(t.n, 2); /* whoever waits is told so */
+	e.subject = "oOther";
+	assert_true(deliver(&e));
+	assert_int_equal(t.handled, 2);
+}
+
+static void a_mark_is_kept_for_thirty_days(void **state)
+{
+	(void)state;
+	marks_note(b.marks, "wxa", "oFan", NOW_MS, NOW_MS);
+	assert_true(marks_cover(b.marks, "wxa", "oFan", NOW_MS - 1, NOW_MS + 29 * 86400000LL));
+	assert_false(marks_cover(b.marks, "wxa", "oFan", NOW_MS - 1, NOW_MS + 30 * 86400000LL));
+	assert_false(marks_cover(b.marks, "wxa", "oFan", NOW_MS, NOW_MS));
+	assert_false(marks_cover(b.marks, "wxb", "oFan", NOW_MS - 1, NOW_MS));
+	marks_note(b.marks, "wxa", "oFan", NOW_MS - 5000, NOW_MS); /* an older one takes nothing back */
+	assert_true(marks_cover(b.marks, "wxa", "oFan", NOW_MS - 1, NOW_MS));
+}
+
+static void every_process_reads_the_marks_from_the_notices(void **state)
+{
+	static const char value[] = "{\"component_appid\":\"wxc\",\"appid\":\"wxa\",\"openid\":\"oFan\","
+				    "\"before\":\"2025-10-09T08:53:20.000Z\"}";
+	const struct kafka_header type = {"ce_type", ERASURE_TYPE, strlen(ERASURE_TYPE)};
+	struct kafka_record r = {.topic = "wx.platform-notices",
+		.timestamp_ms = NOW_MS,
+		.value = value,
+		.value_len = strlen(value)};
+
+	(void)state;
+	sdk_read_notice(&b, &r); /* of another type */
+	assert_false(marks_cover(b.marks, "wxa", "oFan", NOW_MS - 1, NOW_MS));
+	r.headers = &type;
+	r.n_headers = 1;
+	sdk_read_notice(&b, &r);
+	assert_true(marks_cover(b.marks, "wxa", "oFan", NOW_MS - 1, NOW_MS));
 }
 
 /* --- late replies ----------------------------------------------------------------------------------------
@@ -655,6 +1084,23 @@ int main(void)
 		CASE(what_fails_for_two_minutes_becomes_a_dead_letter),
 		CASE(what_cannot_be_read_becomes_a_dead_letter),
 		CASE(while_a_dead_letter_cannot_be_written_its_partition_waits),
+		CASE(what_fails_is_put_aside_for_each_delay_and_then_becomes_a_dead_letter),
+		CASE(a_repeated_push_does_not_start_a_second_chain_of_retries),
+		CASE(while_a_retry_cannot_be_written_nothing_is_settled),
+		CASE(in_strict_order_a_retry_waits_in_place),
+		CASE(a_reply_of_a_later_try_goes_out_as_a_customer_service_message),
+		CASE(a_reply_of_a_later_try_is_dropped_where_another_group_may_have_answered),
+		CASE(replies_and_calls_of_a_handling_that_fails_never_go_out),
+		CASE(replies_and_calls_go_out_after_the_handling_in_their_order),
+		CASE(a_deferred_call_that_cannot_be_made_is_refused_at_once),
+		CASE(a_result_goes_to_the_handler_that_the_call_names),
+		CASE(a_call_must_name_its_handler_rightly),
+		CASE(the_trace_goes_on_with_a_call),
+		CASE(a_replay_that_redoes_has_calls_of_its_own),
+		CASE(a_replay_without_effects_says_nothing_outside),
+		CASE(a_fan_who_is_to_be_forgotten_is_erased_and_his_older_events_are_not_handled),
+		CASE(a_mark_is_kept_for_thirty_days),
+		CASE(every_process_reads_the_marks_from_the_notices),
 		CASE(a_late_reply_goes_out_as_a_customer_service_message),
 		CASE(only_the_groups_own_late_replies_are_sent),
 		CASE(a_late_reply_that_no_message_can_say_is_told_and_dropped),

@@ -16,24 +16,31 @@
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 5000
 
+int sdk_send_late(struct business *b, const struct envelope *about, const char *request_id,
+	const struct json *reply, struct err *err)
+{
+	struct call call = {.path = CUSTOM_SEND};
+	int rc = reply_to_custom_send(reply, about->subject, &call.body, err);
+
+	if (rc == 0)
+		rc = sdk_request(b, about, request_id, &call, about->subject, err);
+	json_free(&call.body);
+	return rc;
+}
+
 static int send_late(
 	struct business *b, const struct kafka_record *r, const struct reply_verdict *v, struct err *err)
 {
 	char request_id[sizeof("late:") + EVENT_ID_LEN];
-	struct call call = {.path = CUSTOM_SEND};
 	struct arena arena = ARENA_INIT;
 	struct envelope about;
 	int rc = envelope_decode(r, &arena, &about, err);
 
+	snprintf(request_id, sizeof(request_id), "late:%s", v->event_id);
 	if (rc == 0 && (!about.component_appid || !about.appid || !about.subject))
 		rc = err_set(err, ERR_REJECT, 0, "it does not say for whom");
 	if (rc == 0)
-		rc = reply_to_custom_send(v->reply, about.subject, &call.body, err);
-	if (rc == 0) {
-		snprintf(request_id, sizeof(request_id), "late:%s", v->event_id);
-		rc = sdk_request(b, &about, request_id, &call, about.subject, err);
-	}
-	json_free(&call.body);
+		rc = sdk_send_late(b, &about, request_id, v->reply, err);
 	arena_release(&arena);
 	return rc;
 }

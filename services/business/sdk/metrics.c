@@ -2,13 +2,21 @@
 
 struct metric sdk_metrics[N_SDK_METRICS] = {
 	[M_EVENTS] = METRIC_COUNTER("wxbus_business_events_total", "outcome",
-		"Events settled: done, repeated, passed_over, dead_letter."),
+		"Records settled: done, repeated, passed_over, erased, retry, dead_letter."),
 	[M_HANDLE_SECONDS] = METRIC_HISTOGRAM("wxbus_business_handle_seconds", NULL, "Time in a handler."),
-	[M_RETRIES] = METRIC_COUNTER("wxbus_business_retries_total", NULL, "Handlings that are tried again."),
+	[M_RETRIES] = METRIC_COUNTER("wxbus_business_retries_total", "delay",
+		"Handlings that are tried again: after a delay of the group, or in_place."),
 	[M_VERDICTS] = METRIC_COUNTER(
 		"wxbus_business_verdicts_total", "verdict", "Verdicts written for the ingress."),
 	[M_CALLS] = METRIC_COUNTER("wxbus_business_calls_total", NULL, "Calls to Weixin handed over."),
+	[M_RESULTS] = METRIC_COUNTER(
+		"wxbus_business_results_total", "outcome", "Results of calls: ok, rejected, unknown."),
 	[M_LATE] = METRIC_COUNTER("wxbus_business_late_total", "result",
 		"Replies that came too late, sent as customer-service messages."),
-	[M_LAG] = METRIC_GAUGE("wxbus_business_lag_records", NULL, "Records behind the end of the topics."),
+	[M_LAG] = METRIC_GAUGE("wxbus_business_lag_records", NULL,
+		"Records behind the end of the topics, those that wait for a retry's time included."),
+	[M_STOPPED] = METRIC_GAUGE("wxbus_business_stopped_records", NULL,
+		"Records that wait, and their partitions with them, because Kafka does not take their retry "
+		"or "
+		"dead letter."),
 };

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uthash.h>
 #include <utlist.h>
 
@@ -14,16 +15,15 @@
 struct row {
 	UT_hash_handle hh;
 	struct row *prev, *next; /* by age */
-	char id[EVENT_ID_LEN + 1];
+	char key[SETTLED_KEY_MAX + 1];
 	int64_t expires_ms;
-	bool has_verdict;
-	enum verdict verdict;
-	struct json *reply;
+	enum settled_state state;
+	struct settled_verdict verdict;
 };
 
 struct settled {
 	pthread_mutex_t lock;
-	struct row *by_id;
+	struct row *by_key;
 	struct row *by_age;
 };
 
@@ -37,9 +37,9 @@ struct settled *settled_new(void)
 
 static void row_remove(struct settled *s, struct row *row)
 {
-	HASH_DEL(s->by_id, row);
+	HASH_DEL(s->by_key, row);
 	DL_DELETE(s->by_age, row);
-	json_free(&row->reply);
+	json_free(&row->verdict.reply);
 	free(row);
 }
 
@@ -60,44 +60,46 @@ static void purge(struct settled *s)
 {
 	int64_t now = clock_mono_ms();
 
-	while (s->by_age && (s->by_age->expires_ms <= now || HASH_COUNT(s->by_id) >= SETTLED_MAX))
+	while (s->by_age && (s->by_age->expires_ms <= now || HASH_COUNT(s->by_key) >= SETTLED_MAX))
 		row_remove(s, s->by_age);
 }
 
-void settled_add(struct settled *s, const char *event_id, bool has_verdict, enum verdict verdict,
-	const struct json *reply)
+void settled_add(
+	struct settled *s, const char *key, enum settled_state state, const struct settled_verdict *v)
 {
 	struct row *row;
 
+	if (strlen(key) > SETTLED_KEY_MAX)
+		return;
 	pthread_mutex_lock(&s->lock);
+	HASH_FIND_STR(s->by_key, key, row);
+	if (row)
+		row_remove(s, row);
 	purge(s);
-	HASH_FIND_STR(s->by_id, event_id, row);
-	if (!row) {
-		row = xcalloc(1, sizeof(*row));
-		str_copy(row->id, sizeof(row->id), event_id);
-		row->expires_ms = clock_mono_ms() + SETTLED_KEEP_MS;
-		row->has_verdict = has_verdict;
-		row->verdict = verdict;
-		row->reply = reply ? json_copy(reply) : NULL;
-		HASH_ADD_STR(s->by_id, id, row);
-		DL_APPEND(s->by_age, row);
-	}
+	row = xcalloc(1, sizeof(*row));
+	str_copy(row->key, sizeof(row->key), key);
+	row->expires_ms = clock_mono_ms() + SETTLED_KEEP_MS;
+	row->state = state;
+	row->verdict = *v;
+	row->verdict.reply = v->reply ? json_copy(v->reply) : NULL;
+	HASH_ADD_STR(s->by_key, key, row);
+	DL_APPEND(s->by_age, row);
 	pthread_mutex_unlock(&s->lock);
 }
 
-bool settled_find(struct settled *s, const char *event_id, bool *has_verdict_out, enum verdict *verdict_out,
-	struct json **reply_out)
+enum settled_state settled_find(struct settled *s, const char *key, struct settled_verdict *out)
 {
+	enum settled_state state = SETTLED_UNKNOWN;
 	struct row *row;
 
 	pthread_mutex_lock(&s->lock);
 	purge(s);
-	HASH_FIND_STR(s->by_id, event_id, row);
+	HASH_FIND_STR(s->by_key, key, row);
 	if (row) {
-		*has_verdict_out = row->has_verdict;
-		*verdict_out = row->verdict;
-		*reply_out = row->reply ? json_copy(row->reply) : NULL;
+		state = row->state;
+		*out = row->verdict;
+		out->reply = row->verdict.reply ? json_copy(row->verdict.reply) : NULL;
 	}
 	pthread_mutex_unlock(&s->lock);
-	return row != NULL;
+	return state;
 }

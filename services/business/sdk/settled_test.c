@@ -8,38 +8,49 @@
 static void a_settled_event_is_known_with_its_verdict(void **state)
 {
 	struct settled *s = settled_new();
-	struct json *reply = json_new_object(), *again = NULL;
-	enum verdict verdict;
-	bool has_verdict;
+	struct json *reply = json_new_object();
+	struct settled_verdict v = {true, VERDICT_REPLY, reply}, again = {.given = false};
 
 	(void)state;
 	json_set_str(reply, "Content", "hi");
-	assert_false(settled_find(s, ID, &has_verdict, &verdict, &again));
-	settled_add(s, ID, true, VERDICT_REPLY, reply);
-	assert_true(settled_find(s, ID, &has_verdict, &verdict, &again));
-	assert_true(has_verdict);
-	assert_int_equal(verdict, VERDICT_REPLY);
-	assert_string_equal(json_get_str(again, "Content"), "hi");
-	json_free(&again);
+	assert_int_equal(settled_find(s, ID, &again), SETTLED_UNKNOWN);
+	settled_add(s, ID, SETTLED_DONE, &v);
+	assert_int_equal(settled_find(s, ID, &again), SETTLED_DONE);
+	assert_true(again.given);
+	assert_int_equal(again.verdict, VERDICT_REPLY);
+	assert_string_equal(json_get_str(again.reply, "Content"), "hi");
+	json_free(&again.reply);
 	json_free(&reply);
+	settled_free(&s);
+}
+
+static void the_newest_word_on_an_event_counts(void **state)
+{
+	struct settled_verdict none = {true, VERDICT_NONE, NULL}, empty = {true, VERDICT_EMPTY, NULL}, found;
+	struct settled *s = settled_new();
+
+	(void)state;
+	settled_add(s, ID, SETTLED_HANDED_OVER, &none);
+	assert_int_equal(settled_find(s, ID, &found), SETTLED_HANDED_OVER);
+	settled_add(s, ID, SETTLED_DONE, &empty);
+	assert_int_equal(settled_find(s, ID, &found), SETTLED_DONE);
+	assert_int_equal(found.verdict, VERDICT_EMPTY);
 	settled_free(&s);
 }
 
 static void a_settled_event_is_forgotten_after_ten_minutes(void **state)
 {
+	struct settled_verdict v = {.given = false};
 	struct settled *s = settled_new();
-	struct json *reply = NULL;
-	enum verdict verdict;
-	bool has_verdict;
 
 	(void)state;
 	clock_fake(1760000000000, 1000);
-	settled_add(s, ID, false, VERDICT_NONE, NULL);
+	settled_add(s, ID, SETTLED_DONE, &v);
 	clock_fake_advance(SETTLED_KEEP_MS - 1);
-	assert_true(settled_find(s, ID, &has_verdict, &verdict, &reply));
-	assert_false(has_verdict);
+	assert_int_equal(settled_find(s, ID, &v), SETTLED_DONE);
+	assert_false(v.given);
 	clock_fake_advance(1);
-	assert_false(settled_find(s, ID, &has_verdict, &verdict, &reply));
+	assert_int_equal(settled_find(s, ID, &v), SETTLED_UNKNOWN);
 	settled_free(&s);
 }
 
@@ -47,6 +58,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TESTING_CASE(a_settled_event_is_known_with_its_verdict),
+		TESTING_CASE(the_newest_word_on_an_event_counts),
 		TESTING_CASE(a_settled_event_is_forgotten_after_ten_minutes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

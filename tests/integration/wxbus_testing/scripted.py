@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import threading
+import time
 import urllib.parse
 
 from . import topics
@@ -23,6 +24,7 @@ class Peer:
 
     def __init__(self):
         peer = self
+        self.connections = 0
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -49,11 +51,15 @@ class Peer:
                 pass
 
         class Server(http.server.ThreadingHTTPServer):
-            request_queue_size = 256
+            request_queue_size = 1024
             daemon_threads = True
 
             def handle_error(self, *_):
                 pass
+
+            def get_request(self):
+                peer.connections += 1
+                return super().get_request()
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -64,7 +70,7 @@ class Peer:
         self._server.server_close()
 
 
-Call = collections.namedtuple("Call", "method path query body headers")
+Call = collections.namedtuple("Call", "method path query body headers at")      # at: time.monotonic()
 
 
 class Weixin(Peer):
@@ -87,7 +93,7 @@ class Weixin(Peer):
     def answer(self, method, path, query, body, headers):
         parameters = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
         with self._lock:
-            self.calls.append(Call(method, path, parameters, body, dict(headers)))
+            self.calls.append(Call(method, path, parameters, body, dict(headers), time.monotonic()))
             token = parameters.get("access_token") or parameters.get("component_access_token")
             if token not in self.good:
                 plan = {"errcode": 40001, "errmsg": "invalid credential rid: 1"}

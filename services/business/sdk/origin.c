@@ -1,0 +1,110 @@
+#include "services/business/sdk/origin.h"
+
+#include "common/base/clock.h"
+#include "common/base/str.h"
+
+#include <string.h>
+
+#include "common/base/banned.h"
+
+#define ATTEMPTS_LIMIT 1000000
+
+static const char *text(const struct kafka_record *r, const char *name, struct arena *arena)
+{
+	const struct kafka_header *h = kafka_record_header(r, name);
+
+	return h && h->value && h->value_len > 0 ? arena_strndup(arena, h->value, h->value_len) : NULL;
+}
+
+static int64_t time_of(const struct kafka_record *r, const char *name)
+{
+	const struct kafka_header *h = kafka_record_header(r, name);
+	char copy[CLOCK_RFC3339_SIZE];
+	int64_t ms;
+
+	if (!h || !h->value || str_ncopy(copy, sizeof(copy), h->value, h->value_len) < 0 ||
+		clock_rfc3339_parse(copy, &ms) < 0)
+		return 0;
+	return ms;
+}
+
+static int number_of(const struct kafka_record *r, const char *name)
+{
+	const struct kafka_header *h = kafka_record_header(r, name);
+	int64_t n;
+
+	if (!h || !h->value || str_to_int64(h->value, h->value_len, 0, ATTEMPTS_LIMIT, &n) < 0)
+		return 0;
+	return (int)n;
+}
+
+int64_t origin_due_ms(const struct kafka_record *r)
+{
+	return time_of(r, ORIGIN_DUE);
+}
+
+void origin_read(const struct kafka_record *r, struct arena *arena, struct origin *out)
+{
+	const char *topic = text(r, ORIGIN_TOPIC, arena), *partition = text(r, ORIGIN_PARTITION, arena);
+	const char *offset = text(r, ORIGIN_OFFSET, arena), *run = text(r, ORIGIN_RUN, arena);
+	const char *effects = text(r, ORIGIN_EFFECTS, arena);
+
+	*out = (struct origin){
+		.handed_over = topic != NULL,
+		.topic = topic ? topic : r->topic,
+		.partition = partition ? partition : arena_printf(arena, "%d", r->partition),
+		.offset = offset ? offset : arena_printf(arena, "%lld", (long long)r->offset),
+		.time_ms = topic ? time_of(r, ORIGIN_TIME) : r->timestamp_ms,
+		.attempts = number_of(r, ORIGIN_ATTEMPTS),
+		.first_failed_ms = time_of(r, ORIGIN_FIRST),
+		.due_ms = origin_due_ms(r),
+		.run = run ? run : "",
+		.effects = !effects || strcmp(effects, "off") != 0,
+	};
+}
+
+static const char *rfc3339(int64_t ms, struct arena *arena)
+{
+	char out[CLOCK_RFC3339_SIZE];
+
+	if (ms == 0)
+		return NULL;
+	clock_rfc3339(ms, out);
+	return arena_strdup(arena, out);
+}
+
+size_t origin_write(const struct kafka_record *r, const struct origin *o, const struct handover *h,
+	struct arena *arena, struct kafka_header *out)
+{
+	const struct {
+		const char *name, *value; /* NULL: left out */
+	} rows[ORIGIN_HEADERS_MAX] = {
+		{ORIGIN_TOPIC, o->topic},
+		{ORIGIN_PARTITION, o->partition},
+		{ORIGIN_OFFSET, o->offset},
+		{ORIGIN_TIME, rfc3339(o->time_ms, arena)},
+		{ORIGIN_ATTEMPTS, arena_printf(arena, "%d", h->attempts)},
+		{ORIGIN_FIRST, rfc3339(o->first_failed_ms ? o->first_failed_ms : h->now_ms, arena)},
+		{ORIGIN_DUE, rfc3339(h->due_ms, arena)},
+		{ORIGIN_DEAD, h->due_ms ? NULL : rfc3339(h->now_ms, arena)},
+		{ORIGIN_REASON, h->reason},
+		{ORIGIN_CLASS, h->error_class},
+		{ORIGIN_VERSION, h->version},
+		{ORIGIN_RUN, o->run[0] ? o->run : NULL},
+		{ORIGIN_EFFECTS, o->effects ? NULL : "off"},
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_headers; i++) {
+		size_t k = 0;
+
+		while (k < ORIGIN_HEADERS_MAX && strcmp(rows[k].name, r->headers[i].name) != 0)
+			k++;
+		if (k == ORIGIN_HEADERS_MAX)
+			out[n++] = r->headers[i];
+	}
+	for (size_t k = 0; k < ORIGIN_HEADERS_MAX; k++)
+		if (rows[k].value)
+			out[n++] = (struct kafka_header){rows[k].name, rows[k].value, strlen(rows[k].value)};
+	return n;
+}

@@ -1,0 +1,85 @@
+/* wxbus-probe: the business of the SDK's own tests. A text says what is to become of it, by its words:
+ *   fail=N   the first N tries fail            poison   it can never be handled
+ *   reply    it is answered with itself        ask      the result of a call of it becomes an effect
+ * What is handled is a row of `effects`, written in the event's own transaction. */
+#include "services/business/sdk/sdk.h"
+
+#include "common/base/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/banned.h"
+
+#define FAIL "fail="
+
+static const char sql_effect[] = "INSERT INTO effects (event_id, run, appid, openid, content, attempt) "
+				 "VALUES ($1, $2, $3, $4, $5, $6)";
+static const char sql_erase[] = "DELETE FROM effects WHERE appid = $1 AND openid = $2";
+
+static int note(struct event *e, const char *content, struct err *err)
+{
+	return PG_EXEC(e->pg, sql_effect, NULL, err, pg_text(e->id), pg_text(e->run), pg_text(e->appid),
+		pg_text(e->openid), pg_text(content), pg_int8(e->attempt));
+}
+
+static int ask(struct event *e, struct err *err)
+{
+	return call_weixin(
+		e, &(struct call){.method = "GET", .path = "/cgi-bin/tags/get", .then = "tags"}, err);
+}
+
+static enum settlement on_text(struct event *e, void *arg)
+{
+	const char *content = event_str(e, "Content"), *fail = strstr(content, FAIL);
+	struct err err;
+	int rc;
+
+	(void)arg;
+	if (strstr(content, "poison"))
+		return event_settle(e, SETTLE_DEAD_LETTER, "poison", "the text says so");
+	rc = note(e, content, &err);
+	if (rc == 0 && fail && e->attempt < strtol(fail + strlen(FAIL), NULL, 10))
+		rc = err_set(&err, ERR_RETRY, 0, "the text says so");
+	if (rc == 0 && strstr(content, "reply"))
+		rc = reply_text(e, content, &err);
+	if (rc == 0 && strstr(content, "ask"))
+		rc = ask(e, &err);
+	/* Whatever was written goes with the transaction, calls and replies too. */
+	return rc < 0 ? event_failed(e, &err, true) : SETTLE_DONE;
+}
+
+static enum settlement on_tags(struct event *e, void *arg)
+{
+	struct err err;
+
+	(void)arg;
+	return note(e, event_str(e, "outcome"), &err) < 0 ? event_failed(e, &err, true) : SETTLE_DONE;
+}
+
+static int erase(const struct erasure *who, struct pg *pg, void *arg, struct err *err)
+{
+	(void)arg;
+	return PG_EXEC(pg, sql_erase, NULL, err, pg_text(who->appid), pg_text(who->openid));
+}
+
+static const struct business_route routes[] = {
+	BUSINESS_ONCE("weixin.message.text", on_text),
+	BUSINESS_ONCE("wxbus.api.result.tags", on_tags),
+};
+
+static const struct business_def probe = {
+	.name = "probe",
+	.summary = "The business of the SDK's own tests.",
+	.admin_listen = "127.0.0.1:9099",
+	.manifest = business_manifest,
+	.database = true,
+	.routes = routes,
+	.n_routes = sizeof(routes) / sizeof(routes[0]),
+	.erase = erase,
+};
+
+int main(int argc, char **argv)
+{
+	return business_main(&probe, argc, argv);
+}
