@@ -145,6 +145,33 @@ static void a_reader_starts_by_the_look_up_by_time(void **state)
 	reader_free(&reader);
 }
 
+static void a_reader_has_caught_up_with_what_is_older_than_its_end(void **state)
+{
+	struct fixture *f = *state;
+	atomic_int n = 0;
+	const struct reader_options o = {.client_id = "test",
+		.topic = f->topic,
+		.back_ms = READER_FROM_BEGINNING,
+		.until_ms = clock_wall_ms() - 30000,
+		.record = count,
+		.arg = &n};
+	struct reader *reader = NULL;
+	struct err err;
+	int64_t until;
+
+	create(f->topic);
+	publish(f, "old", 60000);
+	publish(f, "older than its end", 40000);
+	publish(f, "recent", 5000);
+	assert_int_equal(reader_new(&reader, &conf, &o, &err), 0);
+	until = clock_mono_ms() + 5000;
+	while (!reader_caught_up(reader) && clock_mono_ms() < until)
+		clock_sleep_ms(10);
+	assert_true(reader_caught_up(reader) && !reader_scans(reader));
+	assert_true(atomic_load(&n) >= 2);
+	reader_free(&reader);
+}
+
 static struct consumer *new_consumer(const struct fixture *f, bool from_beginning)
 {
 	const char *topic = f->topic;
@@ -236,6 +263,7 @@ int main(int argc, char **argv)
 		BROKER_CASE(a_topic_created_later_is_usable_within_a_second_or_so),
 		BROKER_CASE(the_producer_survives_a_fatal_error),
 		BROKER_CASE(a_reader_starts_by_the_look_up_by_time),
+		BROKER_CASE(a_reader_has_caught_up_with_what_is_older_than_its_end),
 		BROKER_CASE(a_new_group_starts_at_the_end_and_keeps_that_place),
 		BROKER_CASE(nothing_stored_is_delivered_again_after_a_rebalance),
 	};

@@ -55,6 +55,7 @@ struct reader {
 
 	atomic_bool stopping;
 	atomic_bool caught_up;
+	atomic_bool scans;
 	pthread_mutex_t lock; /* over the texts */
 	char progress[80];
 	char trouble[sizeof(((struct err *)NULL)->text)]; /* "": well */
@@ -145,9 +146,9 @@ static int look_up(struct reader *r, int from, int to, int64_t time, int64_t *an
 	return code ? kafka_err_set(err, ERR_RETRY, code, "no offsets") : 0;
 }
 
-/* Beginning, end, and the answers for time 0 and for since_ms; of n partitions each. */
+/* Beginning, end, and the answers for time 0, since_ms and until_ms; of n partitions each. */
 struct looked_up {
-	int64_t *begin, *end, *zero, *since;
+	int64_t *begin, *end, *zero, *since, *until;
 };
 
 static int look_up_all(struct reader *r, int from, int to, struct looked_up *l, struct err *err)
@@ -157,22 +158,41 @@ static int look_up_all(struct reader *r, int from, int to, struct looked_up *l, 
 	if ((rc = look_up(r, from, to, RD_KAFKA_OFFSET_BEGINNING, l->begin, err)) < 0 ||
 		(rc = look_up(r, from, to, RD_KAFKA_OFFSET_END, l->end, err)) < 0)
 		return rc;
-	if (r->o.back_ms == READER_FROM_BEGINNING || from > 0)
+	if ((r->o.back_ms == READER_FROM_BEGINNING && !r->o.until_ms) || from > 0)
 		return 0;
-	if ((rc = look_up(r, from, to, 0, l->zero, err)) < 0)
+	if ((rc = look_up(r, from, to, 0, l->zero, err)) < 0 ||
+		(rc = look_up(r, from, to, r->since_ms, l->since, err)) < 0)
 		return rc;
-	return look_up(r, from, to, r->since_ms, l->since, err);
+	return r->o.until_ms ? look_up(r, from, to, r->o.until_ms, l->until, err) : 0;
+}
+
+static bool trusted(const struct partition *p, const struct looked_up *l, int i)
+{
+	return l->zero[i] >= 0 && l->zero[i] < p->end;
 }
 
 static int64_t choose_start(const struct reader *r, struct partition *p, const struct looked_up *l, int i)
 {
 	if (r->o.back_ms == READER_FROM_BEGINNING || p->begin >= p->end)
 		return p->begin;
-	if (l->zero[i] < 0 || l->zero[i] >= p->end) { /* the look-up is not to be trusted */
+	if (!trusted(p, l, i)) {
 		p->skip_old = true;
 		return p->begin;
 	}
 	return l->since[i] < 0 ? p->end : l->since[i]; /* below 0: all are older */
+}
+
+static void choose(struct reader *r, struct partition *p, const struct looked_up *l, int i)
+{
+	bool by_time = r->o.back_ms != READER_FROM_BEGINNING || r->o.until_ms;
+
+	p->next = choose_start(r, p, l, i);
+	if (!by_time || p->begin >= p->end)
+		return;
+	if (!trusted(p, l, i))
+		atomic_store(&r->scans, true);
+	else if (r->o.until_ms && l->until[i] >= 0) /* below 0: all are older */
+		p->end = l->until[i];
 }
 
 static void start_one(struct reader *r, int i)
@@ -193,8 +213,12 @@ static void start_one(struct reader *r, int i)
 static int start(struct reader *r, int from, int to, struct err *err)
 {
 	size_t n = (size_t)(to - from);
-	int64_t *room = xcalloc(n * 4, sizeof(*room));
-	struct looked_up l = {.begin = room, .end = room + n, .zero = room + 2 * n, .since = room + 3 * n};
+	int64_t *room = xcalloc(n * 5, sizeof(*room));
+	struct looked_up l = {.begin = room,
+		.end = room + n,
+		.zero = room + 2 * n,
+		.since = room + 3 * n,
+		.until = room + 4 * n};
 	int rc = look_up_all(r, from, to, &l, err), i;
 
 	if (rc == 0) {
@@ -203,7 +227,10 @@ static int start(struct reader *r, int from, int to, struct err *err)
 			struct partition *p = &r->partitions[i];
 
 			*p = (struct partition){.begin = l.begin[i - from], .end = l.end[i - from]};
-			p->next = from > 0 ? p->begin : choose_start(r, p, &l, i - from);
+			if (from > 0)
+				p->next = p->begin;
+			else
+				choose(r, p, &l, i - from);
 		}
 		r->n_partitions = to;
 		for (i = from; i < to; i++)
@@ -341,7 +368,7 @@ int reader_new(
 
 	r->o = *o;
 	r->name = xstrdup(o->topic);
-	r->since_ms = clock_wall_ms() - o->back_ms;
+	r->since_ms = o->back_ms == READER_FROM_BEGINNING ? 0 : clock_wall_ms() - o->back_ms;
 	snprintf(r->progress, sizeof(r->progress), "looking for the topic");
 	pthread_mutex_init(&r->lock, NULL);
 	rc = client_make(r, conf, err);
@@ -376,6 +403,11 @@ void reader_free(struct reader **rp)
 bool reader_caught_up(const struct reader *r)
 {
 	return atomic_load(&r->caught_up);
+}
+
+bool reader_scans(const struct reader *r)
+{
+	return atomic_load(&r->scans);
 }
 
 void reader_detail(const struct reader *r, char *detail, size_t size)

@@ -19,6 +19,9 @@ struct reader_options {
 	int64_t back_ms;   /* start at records this old, or READER_FROM_BEGINNING. Where the broker has no
 			    * look-up by   time (the embedded one) it starts at the beginning and skips by
 			    * record   timestamp */
+	int64_t until_ms;  /* wall clock; 0: none. It has caught up once it has what is older than this; what
+			    * it  reads beyond is passed on all the same. Where the broker has no look-up by
+			    * time:  as without it */
 	/* On the reader's thread, once for each record. */
 	void (*record)(void *arg, const struct kafka_record *r);
 	void *arg;
@@ -30,6 +33,8 @@ void reader_free(struct reader **r);
 
 /* Any thread: the ends that stood when the reader started have been read. Stays true. */
 bool reader_caught_up(const struct reader *r);
+/* Any thread, once it has caught up: a time was given, and the broker has no look-up by time. */
+bool reader_scans(const struct reader *r);
 void reader_detail(const struct reader *r, char *detail, size_t size); /* for /readyz */
 
 #endif

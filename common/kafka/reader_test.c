@@ -109,6 +109,7 @@ static void reads_everything_and_says_when_it_has_caught_up(void **state)
 	assert_int_equal(seen_count(&s), 20);
 	assert_string_equal(s.last_key, "fan");
 	assert_string_equal(s.last_header, "3 headers, 7");
+	assert_false(reader_scans(reader));
 	assert_true(s.last.timestamp_ms == 1700000000123);
 	kit_publish(p, &r);
 	wait_seen(&s, 21);
@@ -191,6 +192,7 @@ static void starts_a_moment_back_also_where_the_broker_has_no_look_up_by_time(vo
 	wait_caught_up(reader);
 	assert_int_equal(seen_count(&s), 1);
 	assert_string_equal(s.values[0], "recent");
+	assert_true(reader_scans(reader));
 	/* Written after the start: new, whatever its clock says. */
 	r = kit_record(KIT_TOPIC, "fan", "late clock");
 	r.timestamp_ms = clock_wall_ms() - 60000;

@@ -535,6 +535,19 @@ struct set_repliers {
 	char *const *repliers;
 };
 
+/* "desk,shop", for people. */
+static int note_repliers(struct pg *pg, const struct set_repliers *r, struct err *err)
+{
+	struct buf detail = BUF_INIT(ARRAY_MAX);
+	int rc;
+
+	for (int i = 0; i < REPLIERS_MAX && r->repliers[i]; i++)
+		buf_addf(&detail, "%s%s", i ? "," : "", r->repliers[i]);
+	rc = audit_add(pg, r->id, "repliers", detail.len ? buf_cstr(&detail) : "none", err);
+	buf_release(&detail);
+	return rc;
+}
+
 static int repliers_body(struct pg *pg, void *arg, struct err *err)
 {
 	const struct set_repliers *r = arg;
@@ -551,7 +564,7 @@ static int repliers_body(struct pg *pg, void *arg, struct err *err)
 	if (rc == 0)
 		rc = pg_affected(res) > 0 ? publish(pg, r->id, err) : ACCOUNT_MISSING;
 	if (rc == 0)
-		rc = audit_add(pg, r->id, "repliers", buf_cstr(&repliers), err);
+		rc = note_repliers(pg, r, err);
 	pg_result_free(&res);
 	buf_release(&repliers);
 	return rc;

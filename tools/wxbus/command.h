@@ -25,5 +25,6 @@ int keys_rotate_main(int argc, char **argv);
 int platforms_new_main(int argc, char **argv);
 int platforms_show_main(int argc, char **argv);
 int users_forget_main(int argc, char **argv);
+int rules_main(int argc, char **argv);
 
 #endif

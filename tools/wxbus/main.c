@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	{"keys", "show", "tell which keys are still needed, and when one may be removed", keys_show_main},
 	{"keys", "rotate", "seal anew what older master keys have sealed", keys_rotate_main},
 	{"audit", NULL, "tell who authorized, refreshed and changed what", audit_main},
+	{"rules", NULL, "what accounts answer by themselves: list, set, import, export, test", rules_main},
 };
 
 const char *argp_program_version = "wxbus " WXBUS_VERSION;

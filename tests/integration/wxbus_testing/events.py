@@ -17,9 +17,9 @@ class Events:
                                                    "partitioner": "murmur2_random", "linger.ms": 5})
         self.failures = []
 
-    def text(self, appid, openid, content, topic="messages", value=None):
-        """A fan's text, on its way; its event id. `value`: these bytes instead of its JSON."""
-        event_id, now = secrets.token_hex(16), time.time()
+    def text(self, appid, openid, content, topic="messages", value=None, age_s=0):
+        """A fan's text, on its way; its event id. `value`: these bytes instead of its JSON. `age_s`: sent so long ago."""
+        event_id, now = secrets.token_hex(16), time.time() - age_s
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(now))
         fields = {"ToUserName": "gh_" + appid, "FromUserName": openid, "CreateTime": int(now), "MsgType": "text",
                   "Content": content, "MsgId": str(secrets.randbelow(10 ** 16))}

@@ -66,7 +66,8 @@ _INTERNAL_CHECKED = {
 
 # In the order in which they start.
 _SERVICES = ("weixin-sim", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check", "wxbus-ingress")
-PROGRAMS = (*_SERVICES, "wxbus", "wxbus-embedded-broker")
+_ON_REQUEST = ("wxbus-auto-reply",)    # start() starts these only by name
+PROGRAMS = (*_SERVICES, *_ON_REQUEST, "wxbus", "wxbus-embedded-broker")
 
 
 class KeyFiles:
@@ -303,6 +304,15 @@ def _api_proxy(deployment, instance):
     }
 
 
+def _auto_reply(deployment, instance):
+    return {
+        **_listening(deployment, instance, "admin"),
+        "WXBUS_DATABASE_URL": deployment.database_url_of("auto_reply"),
+        "WXBUS_CALLER_KEYS_FILE": deployment.files.write_caller_keys(
+            "wxbus-auto-reply", deployment.caller_lines("auto-reply", ["/cgi-bin/message/custom/send"])),
+    }
+
+
 def _release_check(deployment, instance):
     return {
         **_listening(deployment, instance, "admin"),
@@ -326,6 +336,7 @@ _SPECIFIC = {
     "wxbus-ingress": _ingress,
     "wxbus-token-service": _token_service,
     "wxbus-api-proxy": _api_proxy,
+    "wxbus-auto-reply": _auto_reply,
     "wxbus-release-check": _release_check,
     "wxbus": _wxbus,
 }
