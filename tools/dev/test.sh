@@ -1,5 +1,5 @@
-# ./dev test: what CI runs. A failed build ends it; of the tests every part runs even after one has failed, and a
-# part in which no test ran has failed.
+# ./dev test: what CI runs. If the programs cannot be built that ends it; otherwise every part runs even after one has
+# failed, and a part in which no test ran has failed.
 
 command_test() {
 	local kafka=auto sanitize=no long=no only="" limit=45m option
@@ -28,15 +28,17 @@ command_test() {
 	kafka=$(test_choose_kafka "$kafka")
 	export WXBUS_TEST_KAFKA=$kafka WXBUS_TEST_LONG=$long
 	TEST_FAILED=""
+	[ -n "$only" ] || deps_require CLANG
 	build dev
 	if [ -z "$only" ]; then
 		test_part "unit tests" ctest --preset dev -j "$jobs" --no-tests=error
-		deps_require CLANG
-		build clang
-		build asan
-		test_part "unit tests under sanitizers" test_sanitized ctest --preset asan -j "$jobs" --no-tests=error
+		test_begin_builds
 	fi
 	test_part "integration tests, $kafka Kafka" test_integration dev "$limit" ${only:+-k "$only"}
+	if [ -z "$only" ]; then
+		test_part "builds with clang and with sanitizers" test_end_builds
+		test_part "unit tests under sanitizers" test_sanitized ctest --preset asan -j "$jobs" --no-tests=error
+	fi
 	if [ $sanitize = yes ]; then
 		build asan
 		test_part "integration tests under sanitizers, $kafka Kafka" test_sanitized \
@@ -47,6 +49,27 @@ command_test() {
 		return 1
 	fi
 	echo "all passed"
+}
+
+# The other two builds take what the integration tests leave of the machine: these mostly wait.
+test_begin_builds() {
+	set -m
+	(
+		renice -n 19 "$BASHPID" >/dev/null
+		build clang && build asan
+	) >"$LOGS/builds.log" 2>&1 </dev/null &
+	TEST_BUILDS=$!
+	set +m
+	trap 'kill -- "-$TEST_BUILDS" 2>/dev/null || true' EXIT
+}
+
+test_end_builds() {
+	local status=0
+
+	wait "$TEST_BUILDS" || status=$?
+	trap - EXIT
+	cat "$LOGS/builds.log"
+	return "$status"
 }
 
 # test_integration PRESET LIMIT [PYTEST_OPTION...]. A run that hangs is aborted, and prints where each thread stood.
