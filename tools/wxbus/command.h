@@ -26,5 +26,8 @@ int platforms_new_main(int argc, char **argv);
 int platforms_show_main(int argc, char **argv);
 int users_forget_main(int argc, char **argv);
 int rules_main(int argc, char **argv);
+int events_tail_main(int argc, char **argv);
+int events_search_main(int argc, char **argv);
+int events_count_main(int argc, char **argv);
 
 #endif

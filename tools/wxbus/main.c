@@ -28,6 +28,9 @@ static const struct command commands[] = {
 	{"keys", "show", "tell which keys are still needed, and when one may be removed", keys_show_main},
 	{"keys", "rotate", "seal anew what older master keys have sealed", keys_rotate_main},
 	{"audit", NULL, "tell who authorized, refreshed and changed what", audit_main},
+	{"events", "tail", "follow what comes in", events_tail_main},
+	{"events", "search", "look up what came in", events_search_main},
+	{"events", "count", "count what came in, by type, account or hour", events_count_main},
 	{"rules", NULL, "what accounts answer by themselves: list, set, import, export, test", rules_main},
 };
 
