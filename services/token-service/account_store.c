@@ -487,6 +487,9 @@ static int erase_account(struct pg *pg, const struct credential_id *id, struct e
 		(rc = PG_EXEC(pg,
 			 "DELETE FROM token_service.login_sessions WHERE component_appid = $1 AND appid = $2",
 			 NULL, err, pg_text(id->component_appid), pg_text(id->appid))) < 0 ||
+		(rc = PG_EXEC(pg,
+			 "DELETE FROM token_service.oauth_targets WHERE component_appid = $1 AND appid = $2",
+			 NULL, err, pg_text(id->component_appid), pg_text(id->appid))) < 0 ||
 		(rc = tell_erased(pg, id, err)) < 0 ||
 		(rc = audit_add(pg, id, "account erased", "", err)) < 0)
 		return rc;

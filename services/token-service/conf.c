@@ -45,6 +45,10 @@ const struct conf_item token_service_items[] = {
 		"public requests a minute of one address"),
 	CONF_INT("WXBUS_LOGINS_PER_ADDRESS", logins_per_address, "6000", 1, 1000000,
 		"mini-program logins a minute of one address (of a mini program's server)"),
+	CONF_INT("WXBUS_OAUTH_PER_ADDRESS", visits_per_address, "1200", 1, 1000000,
+		"requests of web page authorization a minute of one address (of a carrier's, many phones "
+		"share "
+		"one); two a visitor"),
 	CONF_INT("WXBUS_AUTHORIZE_PER_ADDRESS", codes_per_address, "10", 1, 1000000,
 		"authorizations begun a minute by one address"),
 	CONF_INT("WXBUS_AUTHORIZE_PER_PLATFORM", codes_per_platform, "120", 1, 1000000,

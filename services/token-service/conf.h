@@ -22,6 +22,7 @@ struct token_service_conf {
 	int64_t public_threads;
 	int64_t public_per_address;
 	int64_t logins_per_address;
+	int64_t visits_per_address;
 	int64_t codes_per_address;
 	int64_t codes_per_platform;
 	char *internal_listen;

@@ -22,7 +22,8 @@ struct metric token_service_metrics[N_TOKEN_SERVICE_METRICS] = {
 	[M_PUBLIC] = METRIC_COUNTER("wxbus_token_service_public_total", "outcome",
 		"Requests on the public port: page (shown), code and link (a pre-auth code made), done, "
 		"cancelled, "
-		"code_refused, bad_link, verification_file, login, rate_limited, unavailable, not_found, "
+		"code_refused, bad_link, verification_file, login, oauth_start, oauth_done, oauth_keys, "
+		"bad_target, expired, replayed, wrong_browser, rate_limited, unavailable, not_found, "
 		"refused."),
 	[M_PUBLISHED] = METRIC_COUNTER("wxbus_token_service_published_total", "topic",
 		"Records of the outbox that Kafka acknowledged."),

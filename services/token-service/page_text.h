@@ -64,6 +64,25 @@ enum lang { LANG_ZH, LANG_EN };
 	X(TEXT_OLD_LINK_TITLE, "链接已过期", "This link has expired") \
 	X(TEXT_OLD_LINK, "请向发给您链接的人索取新的链接。", \
 		"Please ask whoever sent it for a new one.") \
+	X(TEXT_OAUTH_BAD_LINK, "链接不完整或有误。请返回网站重试。", \
+		"It is incomplete or wrong. Please go back to the site and try again.") \
+	X(TEXT_OAUTH_TARGET_TITLE, "此网站尚未登记", "This site is not registered") \
+	X(TEXT_OAUTH_TARGET, "为了您的安全，我们只把您带回已登记的网站。请联系该网站的运营者。", \
+		"To keep you safe we send you back to registered sites only. Please tell whoever runs this " \
+		"one.") \
+	X(TEXT_OAUTH_CANCELLED_TITLE, "您没有授权", "You did not agree") \
+	X(TEXT_OAUTH_CANCELLED, "网站没有得到您的任何信息。您可以返回网站，或者重新授权。", \
+		"The site has learnt nothing about you. You can go back to it, or start again.") \
+	X(TEXT_OAUTH_OLD_TITLE, "停留时间过长", "This took too long") \
+	X(TEXT_OAUTH_OLD, "授权须在 10 分钟内完成。请返回网站重新开始。", \
+		"It has to be done within 10 minutes. Please go back to the site and start again.") \
+	X(TEXT_OAUTH_BROWSER_TITLE, "请在原来的浏览器中继续", "Please go on in the same browser") \
+	X(TEXT_OAUTH_BROWSER, "授权不是在此浏览器中开始的，或者此浏览器不接受 Cookie。请返回网站重新开始。", \
+		"It was begun in another browser, or this one takes no cookies. Please go back to the site " \
+		"and start again.") \
+	X(TEXT_OAUTH_USED_TITLE, "此授权已使用过", "This was used before") \
+	X(TEXT_OAUTH_USED, "每次授权只能使用一次。请返回网站重新开始。", \
+		"Each authorization works once. Please go back to the site and start again.") \
 	X(TEXT_ERROR_TITLE, "无法显示此页面", "This page cannot be shown") \
 	X(TEXT_ERROR, "请检查地址，或稍后再试。", "Please check the address, or try again later.")
 /* clang-format on */

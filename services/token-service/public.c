@@ -6,6 +6,9 @@
 #include "services/token-service/authorize_page.h"
 #include "services/token-service/login.h"
 #include "services/token-service/metrics.h"
+#include "services/token-service/oauth_callback.h"
+#include "services/token-service/oauth_keys.h"
+#include "services/token-service/oauth_start.h"
 #include "services/token-service/page.h"
 #include "services/token-service/verification_file.h"
 
@@ -27,6 +30,7 @@ void public_init(struct public *p, const struct exchange *x, struct outbox *outb
 		.conf = conf,
 		.by_address = rate_limit_new((int)conf->public_per_address),
 		.logins_by_address = rate_limit_new((int)conf->logins_per_address),
+		.visits_by_address = rate_limit_new((int)conf->visits_per_address),
 		.codes_by_address = rate_limit_new((int)conf->codes_per_address),
 		.codes_by_platform = rate_limit_new((int)conf->codes_per_platform),
 	};
@@ -36,6 +40,7 @@ void public_release(struct public *p)
 {
 	rate_limit_free(&p->by_address);
 	rate_limit_free(&p->logins_by_address);
+	rate_limit_free(&p->visits_by_address);
 	rate_limit_free(&p->codes_by_address);
 	rate_limit_free(&p->codes_by_platform);
 }
@@ -68,6 +73,18 @@ void public_reply_json(struct public_call *c, int status, struct json *fields)
 		PAGE_SAFE_HEADERS);
 	buf_wipe_release(&body);
 	json_free(&fields);
+}
+
+void public_redirect(struct public_call *c, const char *location, const char *const *cookies, size_t n)
+{
+	struct httpd_header headers[PAGE_SAFE_HEADERS + 1 + PUBLIC_COOKIES_MAX];
+	size_t n_headers = PAGE_SAFE_HEADERS;
+
+	memcpy(headers, page_safe_headers, sizeof(page_safe_headers));
+	headers[n_headers++] = (struct httpd_header){"Location", location};
+	for (size_t i = 0; i < n && i < PUBLIC_COOKIES_MAX; i++)
+		headers[n_headers++] = (struct httpd_header){"Set-Cookie", cookies[i]};
+	httpd_reply(c->req, 302, NULL, NULL, 0, headers, n_headers);
 }
 
 /* Browsers name the page that a form or script belongs to: ours or none. */
@@ -127,15 +144,25 @@ static bool platform_known(const struct public_call *c)
 	return known;
 }
 
+/* What no path leads to counts as a page. */
+static struct rate_limit *limit_of(const struct public_call *c, int status)
+{
+	if (status == 0 && c->route.action == PUBLIC_LOGIN)
+		return c->p->logins_by_address;
+	if (status == 0 &&
+		(c->route.action == PUBLIC_OAUTH_START || c->route.action == PUBLIC_OAUTH_CALLBACK ||
+			c->route.action == PUBLIC_OAUTH_KEYS))
+		return c->p->visits_by_address;
+	return c->p->by_address;
+}
+
 /* What every request must pass; 0 or the status to refuse with. */
 static int check(struct public_call *c)
 {
 	const char *query = httpd_query(c->req);
 	int status = public_route_parse(httpd_method(c->req), httpd_path(c->req), &c->route);
 
-	bool is_login = status == 0 && c->route.action == PUBLIC_LOGIN;
-
-	if (!rate_limit_take(is_login ? c->p->logins_by_address : c->p->by_address, c->address))
+	if (!rate_limit_take(limit_of(c, status), c->address))
 		return 429;
 	if (query && query_parse(query, strlen(query), &c->arena, &c->query) != QUERY_OK)
 		return 400;
@@ -153,6 +180,9 @@ static void (*const serve[N_PUBLIC_ACTIONS])(struct public_call *c) = {
 	[PUBLIC_AUTHORIZE_LINK] = authorize_page_link,
 	[PUBLIC_AUTHORIZE_CALLBACK] = authorize_callback,
 	[PUBLIC_LOGIN] = login,
+	[PUBLIC_OAUTH_START] = oauth_start,
+	[PUBLIC_OAUTH_CALLBACK] = oauth_callback,
+	[PUBLIC_OAUTH_KEYS] = oauth_keys,
 	[PUBLIC_VERIFICATION_FILE] = verification_file,
 };
 

@@ -20,6 +20,8 @@ struct public
 	const struct token_service_conf *conf;
 	struct rate_limit *by_address;
 	struct rate_limit *logins_by_address; /* a mini program's server brings those of all its users */
+	struct rate_limit
+		*visits_by_address; /* web page authorization: many phones share a carrier's address */
 	struct rate_limit *codes_by_address;  /* pre-auth codes */
 	struct rate_limit *codes_by_platform; /* the same; Weixin's quota is the platform's */
 };
@@ -52,5 +54,8 @@ void public_refuse(struct public_call *c, int status); /* the page for every ref
 void public_count(const char *outcome);                /* for the metric; a constant word */
 /* {...} with the headers of every answer; takes `fields` over. */
 void public_reply_json(struct public_call *c, int status, struct json *fields);
+/* Send the browser on; each of `cookies`, at most PUBLIC_COOKIES_MAX, is a value of Set-Cookie. */
+#define PUBLIC_COOKIES_MAX 8
+void public_redirect(struct public_call *c, const char *location, const char *const *cookies, size_t n);
 
 #endif

@@ -19,6 +19,9 @@ static const struct row {
 	{"/authorize/*/link", "POST", PUBLIC_AUTHORIZE_LINK, "authorize_link"},
 	{"/authorize/*/callback", "GET", PUBLIC_AUTHORIZE_CALLBACK, "authorize_callback"},
 	{"/login/*/*", "POST", PUBLIC_LOGIN, "login"},
+	{"/oauth/*/*/start", "GET", PUBLIC_OAUTH_START, "oauth_start"},
+	{"/oauth/*/*/callback", "GET", PUBLIC_OAUTH_CALLBACK, "oauth_callback"},
+	{"/oauth/keys", "GET", PUBLIC_OAUTH_KEYS, "oauth_keys"},
 };
 
 /* The rest of `path` behind an appid; NULL: there is none. */

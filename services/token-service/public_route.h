@@ -11,6 +11,9 @@ enum public_action {
 	PUBLIC_AUTHORIZE_CALLBACK, /* GET  /authorize/{component_appid}/callback */
 	PUBLIC_VERIFICATION_FILE,  /* GET  /{name}.txt */
 	PUBLIC_LOGIN,              /* POST /login/{component_appid}/{appid} */
+	PUBLIC_OAUTH_START,        /* GET  /oauth/{component_appid}/{appid}/start */
+	PUBLIC_OAUTH_CALLBACK,     /* GET  /oauth/{component_appid}/{appid}/callback */
+	PUBLIC_OAUTH_KEYS,         /* GET  /oauth/keys */
 	N_PUBLIC_ACTIONS
 };
 

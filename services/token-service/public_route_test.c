@@ -24,6 +24,15 @@ static void paths_lead_to_what_they_name(void **state)
 	assert_int_equal(r.action, PUBLIC_LOGIN);
 	assert_string_equal(r.component_appid, "wxc1");
 	assert_string_equal(r.appid, "wxa1");
+	assert_int_equal(public_route_parse("GET", "/oauth/wxc1/wxa1/start", &r), 0);
+	assert_int_equal(r.action, PUBLIC_OAUTH_START);
+	assert_string_equal(r.component_appid, "wxc1");
+	assert_string_equal(r.appid, "wxa1");
+	assert_int_equal(public_route_parse("GET", "/oauth/wxc1/wxa1/callback", &r), 0);
+	assert_int_equal(r.action, PUBLIC_OAUTH_CALLBACK);
+	assert_int_equal(public_route_parse("GET", "/oauth/keys", &r), 0);
+	assert_int_equal(r.action, PUBLIC_OAUTH_KEYS);
+	assert_string_equal(r.component_appid, "");
 	assert_int_equal(public_route_parse("POST", "/login/wxc1", &r), 404);
 	assert_int_equal(public_route_parse("GET", "/login/wxc1/wxa1", &r), 405);
 }
@@ -32,7 +41,9 @@ static void other_paths_and_methods_lead_nowhere(void **state)
 {
 	static const char *const wrong[] = {"", "/", "/authorize", "/authorize/", "/authorize//code",
 		"/authorize/wxc1/", "/authorize/wxc1/code/", "/authorize/wxc1/other", "/authorize/wx%31/code",
-		"/authorize/../authorize/wxc1", "/Authorize/wxc1", "/v1/accounts/wxc1/wxa/token"};
+		"/authorize/../authorize/wxc1", "/Authorize/wxc1", "/v1/accounts/wxc1/wxa/token", "/oauth",
+		"/oauth/wxc1/wxa1", "/oauth/wxc1/start", "/oauth/wxc1//start", "/oauth/wxc1/wxa1/start/",
+		"/oauth/wxc1/wxa1/keys", "/oauth/keys/", "/oauth/wx%31/wxa1/start"};
 	struct public_route r;
 
 	(void)state;
@@ -43,6 +54,7 @@ static void other_paths_and_methods_lead_nowhere(void **state)
 	assert_int_equal(public_route_parse("POST", "/authorize/wxc1", &r), 405);
 	assert_int_equal(public_route_parse("GET", "/authorize/wxc1/code", &r), 405);
 	assert_int_equal(public_route_parse("get", "/authorize/wxc1", &r), 405);
+	assert_int_equal(public_route_parse("POST", "/oauth/wxc1/wxa1/callback", &r), 405);
 }
 
 static void a_verification_file_is_named_by_letters_and_digits_only(void **state)

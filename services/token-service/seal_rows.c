@@ -27,6 +27,8 @@ static const struct sealed_rows rows[] = {
 		"t.session_sha256 > decode($1, 'hex')", "session_sha256 = decode($1, 'hex')",
 		"'token_service.login_session/' || t.component_appid || '/' || t.appid || '/' ||"
 		" encode(t.session_sha256, 'hex') || '/session_key'"),
+	SEALED_ROWS(T("oauth_keys"), "private_key", "t.key_id", "t.key_id", "t.key_id > $1", "key_id = $1",
+		"'token_service.oauth_key/' || t.key_id || '/private_key'"),
 };
 /* clang-format on */
 

@@ -10,6 +10,7 @@
 #include "services/token-service/audit.h"
 #include "services/token-service/v1_answer.h"
 #include "services/token-service/v1_manage.h"
+#include "services/token-service/v1_oauth.h"
 #include "services/token-service/v1_operator.h"
 #include "services/token-service/v1_route.h"
 
@@ -388,6 +389,10 @@ static void dispatch(
 		serve_status(v, req, &route->id);
 		return;
 	}
+	if (route->action == V1_OAUTH_TARGETS) {
+		v1_oauth_targets(v, req, &route->id);
+		return;
+	}
 	if (strcmp(httpd_method(req), "GET") == 0) {
 		serve_managing(v, req, route, NULL);
 		return;
@@ -404,6 +409,8 @@ static void dispatch(
 		serve_channel(v, req, &route->id, json);
 	else if (route->action == V1_REPLIERS)
 		serve_repliers(v, req, &route->id, json);
+	else if (route->action == V1_OAUTH_TARGETS_SET)
+		v1_oauth_targets_set(v, req, &route->id, json);
 	else if (route->action == V1_SYNC_ASK || route->action == V1_WEIXIN)
 		serve_managing(v, req, route, json);
 	else

@@ -21,6 +21,8 @@ static const struct row {
 	{"accounts", "repliers", "PUT", V1_REPLIERS, SCOPE_ADMIN},
 	{"accounts", "channel", "PUT", V1_CHANNEL, SCOPE_ADMIN},
 	{"accounts", "status", "GET", V1_STATUS, SCOPE_ADMIN},
+	{"accounts", "oauth-targets", "GET", V1_OAUTH_TARGETS, SCOPE_ADMIN},
+	{"accounts", "oauth-targets", "PUT", V1_OAUTH_TARGETS_SET, SCOPE_ADMIN},
 	{"platforms", "token", "GET", V1_TOKEN, SCOPE_TOKEN},
 	{"platforms", "refresh", "POST", V1_REFRESH, SCOPE_TOKEN},
 	{"platforms", "exchange", "POST", V1_EXCHANGE, SCOPE_EXCHANGE},

@@ -34,6 +34,13 @@ static void each_request_has_its_action_scope_and_appids(void **state)
 	assert_int_equal(v1_route_parse("GET", "/v1/accounts/wxc/wxa/status", &r), 0);
 	assert_int_equal(r.action, V1_STATUS);
 	assert_int_equal(r.scope, SCOPE_ADMIN);
+	assert_int_equal(v1_route_parse("GET", "/v1/accounts/wxc/wxa/oauth-targets", &r), 0);
+	assert_int_equal(r.action, V1_OAUTH_TARGETS);
+	assert_int_equal(r.scope, SCOPE_ADMIN);
+	assert_int_equal(v1_route_parse("PUT", "/v1/accounts/wxc/wxa/oauth-targets", &r), 0);
+	assert_int_equal(r.action, V1_OAUTH_TARGETS_SET);
+	assert_int_equal(r.scope, SCOPE_ADMIN);
+	assert_int_equal(v1_route_parse("DELETE", "/v1/accounts/wxc/wxa/oauth-targets", &r), 405);
 	assert_int_equal(v1_route_parse("GET", "/v1/platforms/wxc/sync", &r), 0);
 	assert_int_equal(r.action, V1_SYNC);
 	assert_int_equal(v1_route_parse("POST", "/v1/platforms/wxc/sync", &r), 0);

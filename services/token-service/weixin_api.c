@@ -164,6 +164,26 @@ int weixin_pre_auth_code(struct weixin_api *w, const char *component_appid, cons
 	return finish("api_create_preauthcode", rc, err);
 }
 
+/* One GET; `api` is its name in metrics. */
+static int get(struct weixin_api *w, const char *api, const char *path, const struct httpc_pair *query,
+	size_t n_query, struct httpc_response *out, struct err *err)
+{
+	struct httpc_request request = {
+		.method = "GET",
+		.base = w->base,
+		.path = path,
+		.query = query,
+		.n_query = n_query,
+	};
+	int64_t start_ms = clock_mono_ms();
+	int rc = httpc_call(w->http, &request, out, err);
+
+	metric_observe_ms(&token_service_metrics[M_CALL_SECONDS], api, clock_mono_ms() - start_ms);
+	if (rc == 0 && out->status != 200)
+		rc = err_set(err, ERR_RETRY, 0, "Weixin answered with HTTP status %ld", out->status);
+	return rc;
+}
+
 int weixin_code2session(struct weixin_api *w, const char *component_appid, const char *component_token,
 	const char *appid, const char *code, struct weixin_session *out, struct err *err)
 {
@@ -175,25 +195,53 @@ int weixin_code2session(struct weixin_api *w, const char *component_appid, const
 		{"component_access_token", component_token},
 	};
 	struct httpc_response answer = {.status = 0};
-	struct httpc_request request = {
-		.method = "GET",
-		.base = w->base,
-		.path = "/sns/component/jscode2session",
-		.query = query,
-		.n_query = sizeof(query) / sizeof(query[0]),
-	};
-	int64_t start_ms = clock_mono_ms();
-	int rc = httpc_call(w->http, &request, &answer, err);
+	int rc = get(w, "jscode2session", "/sns/component/jscode2session", query,
+		sizeof(query) / sizeof(query[0]), &answer, err);
 
-	metric_observe_ms(
-		&token_service_metrics[M_CALL_SECONDS], "jscode2session", clock_mono_ms() - start_ms);
-	if (rc == 0 && answer.status != 200)
-		rc = err_set(err, ERR_RETRY, 0, "Weixin answered with HTTP status %ld", answer.status);
 	if (rc == 0)
 		rc = weixin_decode_session(answer.body.data, answer.body.len, out, err);
 	buf_wipe_release(&answer.body);
 	httpc_response_release(&answer);
 	return finish("jscode2session", rc, err);
+}
+
+int weixin_visitor(struct weixin_api *w, const char *component_appid, const char *component_token,
+	const char *appid, const char *code, struct weixin_visitor *out, struct err *err)
+{
+	const struct httpc_pair query[] = {
+		{"appid", appid},
+		{"code", code},
+		{"grant_type", "authorization_code"},
+		{"component_appid", component_appid},
+		{"component_access_token", component_token},
+	};
+	struct httpc_response answer = {.status = 0};
+	int rc = get(w, "oauth2_access_token", "/sns/oauth2/component/access_token", query,
+		sizeof(query) / sizeof(query[0]), &answer, err);
+
+	if (rc == 0)
+		rc = weixin_decode_visitor(answer.body.data, answer.body.len, out, err);
+	buf_wipe_release(&answer.body);
+	httpc_response_release(&answer);
+	return finish("oauth2_access_token", rc, err);
+}
+
+int weixin_profile(struct weixin_api *w, const struct weixin_visitor *visitor, struct weixin_profile *out,
+	struct err *err)
+{
+	const struct httpc_pair query[] = {
+		{"access_token", visitor->access_token},
+		{"openid", visitor->openid},
+		{"lang", "zh_CN"},
+	};
+	struct httpc_response answer = {.status = 0};
+	int rc = get(w, "userinfo", "/sns/userinfo", query, sizeof(query) / sizeof(query[0]), &answer, err);
+
+	if (rc == 0)
+		rc = weixin_decode_profile(answer.body.data, answer.body.len, out, err);
+	buf_wipe_release(&answer.body);
+	httpc_response_release(&answer);
+	return finish("userinfo", rc, err);
 }
 
 int weixin_query_auth(struct weixin_api *w, const char *component_appid, const char *component_token,

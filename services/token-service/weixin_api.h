@@ -26,6 +26,12 @@ int weixin_pre_auth_code(struct weixin_api *w, const char *component_appid, cons
 	char **code_out, struct err *err);
 int weixin_code2session(struct weixin_api *w, const char *component_appid, const char *component_token,
 	const char *appid, const char *code, struct weixin_session *out, struct err *err);
+/* Web page authorization: a code becomes a visitor, and his access token, where he agreed to it, his name and
+ * picture. */
+int weixin_visitor(struct weixin_api *w, const char *component_appid, const char *component_token,
+	const char *appid, const char *code, struct weixin_visitor *out, struct err *err);
+int weixin_profile(struct weixin_api *w, const struct weixin_visitor *visitor, struct weixin_profile *out,
+	struct err *err);
 int weixin_query_auth(struct weixin_api *w, const char *component_appid, const char *component_token,
 	const char *code, struct weixin_authorization *out, struct err *err);
 int weixin_authorizer_token(struct weixin_api *w, const char *component_appid, const char *component_token,

@@ -174,6 +174,73 @@ int weixin_decode_session(const void *body, size_t len, struct weixin_session *o
 	return rc;
 }
 
+void weixin_visitor_release(struct weixin_visitor *v)
+{
+	secret_free(&v->access_token);
+	free(v->openid);
+	free(v->unionid);
+	free(v->scope);
+	*v = (struct weixin_visitor){.access_token = NULL};
+}
+
+int weixin_decode_visitor(const void *body, size_t len, struct weixin_visitor *out, struct err *err)
+{
+	struct weixin_visitor v;
+	struct json *root = NULL;
+	int64_t snapshot = 0;
+	int rc;
+
+	if ((rc = parse(body, len, &root, err)) < 0)
+		return rc;
+	(void)json_get_int(root, "is_snapshotuser", &snapshot);
+	v = (struct weixin_visitor){
+		.access_token = copy_str(root, "access_token"),
+		.openid = copy_str(root, "openid"),
+		.unionid = copy_str(root, "unionid"),
+		.scope = copy_str(root, "scope"),
+		.snapshot = snapshot != 0,
+	};
+	json_free(&root);
+	if (!v.access_token || !v.openid) {
+		weixin_visitor_release(&v);
+		return lacks("access_token or openid", err);
+	}
+	*out = v;
+	return 0;
+}
+
+/* NULL when it is longer than `max`. */
+static char *copy_short(const struct json *j, const char *name, size_t max)
+{
+	const char *s = json_get_str(j, name);
+
+	return s && strlen(s) <= max ? copy_str(j, name) : NULL;
+}
+
+void weixin_profile_release(struct weixin_profile *p)
+{
+	free(p->nickname);
+	free(p->head_img_url);
+	free(p->unionid);
+	*p = (struct weixin_profile){.nickname = NULL};
+}
+
+int weixin_decode_profile(const void *body, size_t len, struct weixin_profile *out, struct err *err)
+{
+	struct json *root = NULL;
+	int rc;
+
+	if ((rc = parse(body, len, &root, err)) < 0)
+		return rc;
+	*out = (struct weixin_profile){
+		.nickname = copy_short(root, "nickname", WEIXIN_NICKNAME_MAX),
+		.head_img_url = copy_short(root, "headimgurl", WEIXIN_PICTURE_MAX),
+		.unionid = copy_str(root, "unionid"),
+	};
+	json_free(&root);
+	return 0;
+}
+
 static int take_authorization(const struct json *root, struct weixin_authorization *out, struct err *err)
 {
 	const struct json *info = json_get(root, "authorization_info");

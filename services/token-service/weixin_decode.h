@@ -52,6 +52,30 @@ struct weixin_session {
 int weixin_decode_session(const void *body, size_t len, struct weixin_session *out, struct err *err);
 void weixin_session_release(struct weixin_session *s);
 
+/* sns/oauth2/component/access_token: who a visitor of a web page is.
+ * https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Before_Develop/Official_Accounts/official_account_website_authorization.html
+ */
+struct weixin_visitor {
+	char *access_token; /* a secret */
+	char *openid;
+	char *unionid; /* NULL: the account is not bound to an open-platform account */
+	char *scope;   /* as granted; NULL: not told */
+	bool snapshot; /* the page was opened as a snapshot: the openid is of a made-up visitor */
+};
+int weixin_decode_visitor(const void *body, size_t len, struct weixin_visitor *out, struct err *err);
+void weixin_visitor_release(struct weixin_visitor *v);
+
+/* sns/userinfo. NULL: not told, or longer than any name or address of a picture may be. */
+#define WEIXIN_NICKNAME_MAX 256 /* bytes */
+#define WEIXIN_PICTURE_MAX  512
+struct weixin_profile {
+	char *nickname;
+	char *head_img_url;
+	char *unionid;
+};
+int weixin_decode_profile(const void *body, size_t len, struct weixin_profile *out, struct err *err);
+void weixin_profile_release(struct weixin_profile *p);
+
 /* api_query_auth. An account that has no API at all gets no tokens: both NULL then. */
 struct weixin_authorization {
 	char appid[APPID_MAX + 1];

@@ -26,6 +26,8 @@ static void try_event(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct weixin_session session;
+	struct weixin_visitor visitor;
+	struct weixin_profile profile;
 	struct weixin_list list;
 	char *code = NULL;
 	struct weixin_authorization authorization;
@@ -47,6 +49,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_event(data, size);
 	if (weixin_decode_session(data, size, &session, &err) == 0)
 		weixin_session_release(&session);
+	if (weixin_decode_visitor(data, size, &visitor, &err) == 0)
+		weixin_visitor_release(&visitor);
+	if (weixin_decode_profile(data, size, &profile, &err) == 0)
+		weixin_profile_release(&profile);
 	if (weixin_decode_pre_auth_code(data, size, &code, &err) == 0)
 		secret_free(&code);
 	return 0;

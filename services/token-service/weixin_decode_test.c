@@ -1,5 +1,6 @@
 #include "services/token-service/weixin_decode.h"
 
+#include "common/base/alloc.h"
 #include "common/testing/testing.h"
 
 #include <stdlib.h>
@@ -159,6 +160,67 @@ static void a_login_s_session_is_taken_and_refusals_told(void **state)
 	assert_int_equal(err.kind, ERR_RETRY);
 }
 
+static void a_visitor_of_a_web_page_is_taken(void **state)
+{
+	static const char base[] =
+		"{\"access_token\":\"t1\",\"expires_in\":7200,\"refresh_token\":\"r1\",\"openid\":\"o1\","
+		"\"scope\":\"snsapi_base\"}";
+	static const char snapshot[] = "{\"access_token\":\"t1\",\"openid\":\"o1\",\"unionid\":\"u1\","
+				       "\"scope\":\"snsapi_userinfo\",\"is_snapshotuser\":1}";
+	static const char used[] = "{\"errcode\":40163,\"errmsg\":\"code been used\"}";
+	struct weixin_visitor v;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(weixin_decode_visitor(base, strlen(base), &v, &err), 0);
+	assert_string_equal(v.access_token, "t1");
+	assert_string_equal(v.openid, "o1");
+	assert_string_equal(v.scope, "snsapi_base");
+	assert_null(v.unionid);
+	assert_false(v.snapshot);
+	weixin_visitor_release(&v);
+	assert_int_equal(weixin_decode_visitor(snapshot, strlen(snapshot), &v, &err), 0);
+	assert_string_equal(v.unionid, "u1");
+	assert_true(v.snapshot);
+	weixin_visitor_release(&v);
+	assert_int_equal(weixin_decode_visitor(used, strlen(used), &v, &err), -1);
+	assert_int_equal(err.kind, ERR_REJECT);
+	assert_int_equal(err.code, 40163);
+	assert_int_equal(weixin_decode_visitor("{\"openid\":\"o1\"}", 15, &v, &err), -1);
+	assert_int_equal(err.kind, ERR_RETRY);
+}
+
+static void a_profile_is_taken_as_far_as_it_is_told(void **state)
+{
+	static const char full[] =
+		"{\"openid\":\"o1\",\"nickname\":\"\xe5\xb0\x8f\xe6\x98\x8e\",\"sex\":0,"
+		"\"headimgurl\":\"https://thirdwx.qlogo.cn/x\",\"privilege\":[],\"unionid\":\"u1\"}";
+	static const char empty[] = "{\"openid\":\"o1\",\"nickname\":\"\",\"headimgurl\":\"\"}";
+	static const char refused[] = "{\"errcode\":48001,\"errmsg\":\"api unauthorized\"}";
+	struct weixin_profile p;
+	char *lengthy;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(weixin_decode_profile(full, strlen(full), &p, &err), 0);
+	assert_string_equal(p.nickname, "\xe5\xb0\x8f\xe6\x98\x8e");
+	assert_string_equal(p.head_img_url, "https://thirdwx.qlogo.cn/x");
+	assert_string_equal(p.unionid, "u1");
+	weixin_profile_release(&p);
+	assert_int_equal(weixin_decode_profile(empty, strlen(empty), &p, &err), 0);
+	assert_null(p.nickname);
+	assert_null(p.head_img_url);
+	assert_null(p.unionid);
+	weixin_profile_release(&p);
+	lengthy = xasprintf("{\"openid\":\"o1\",\"nickname\":\"%0*d\"}", WEIXIN_NICKNAME_MAX + 1, 0);
+	assert_int_equal(weixin_decode_profile(lengthy, strlen(lengthy), &p, &err), 0);
+	assert_null(p.nickname);
+	weixin_profile_release(&p);
+	free(lengthy);
+	assert_int_equal(weixin_decode_profile(refused, strlen(refused), &p, &err), -1);
+	assert_int_equal(err.code, 48001);
+}
+
 static void a_pre_auth_code_is_taken(void **state)
 {
 	static const char good[] = "{\"pre_auth_code\":\"Cx_D\",\"expires_in\":600}";
@@ -223,6 +285,8 @@ int main(void)
 		TESTING_CASE(what_is_no_answer_is_worth_a_retry),
 		cmocka_unit_test(a_login_s_session_is_taken_and_refusals_told),
 		cmocka_unit_test(a_pre_auth_code_is_taken),
+		TESTING_CASE(a_visitor_of_a_web_page_is_taken),
+		TESTING_CASE(a_profile_is_taken_as_far_as_it_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@
 #define AUTH_CODE_S  "3600"
 #define WEB_CODE_MS  300000
 #define CONFIRM_PATH "/weixin-sim/confirm"
+#define AGREE_PATH   "/weixin-sim/agree"
 #define REFUSE_PATH  "/weixin-sim/refuse"
 
 struct page {
@@ -318,14 +319,45 @@ static bool new_web_code(struct page *p, char code_out[TOKEN_MAX])
 	return made;
 }
 
-static void web_authorization(struct page *p)
+static bool web_request_ok(const struct page *p)
+{
+	return in_order(&p->query) && strcmp(get(p, "response_type"), "code") == 0 &&
+	       state_ok(get(p, "state"));
+}
+
+static void refuse_web(struct page *p)
+{
+	refuse(p, 10003, "a parameter is wrong, or the account does not authorize the platform");
+}
+
+static void add_link(struct page *p, const char *id, const char *href)
+{
+	buf_addf(&p->html, "<p><a id=\"%s\" href=\"", id);
+	escape(&p->html, href);
+	buf_addf(&p->html, "\">%s</a></p>", id);
+}
+
+/* Who refuses is sent back without a code. */
+static void ask_for_consent(struct page *p)
+{
+	struct buf refused = BUF_INIT(8192);
+
+	buf_add_str(&refused, get(p, "redirect_uri"));
+	add_pair(&refused, "state", get(p, "state"));
+	head(p, "weixin-sim: consent");
+	add_link(p, "agree", arena_printf(&p->arena, "%s?%s", AGREE_PATH, httpd_query(p->req)));
+	add_link(p, "refuse", buf_cstr(&refused));
+	show(p, "consent");
+	buf_release(&refused);
+}
+
+static void send_visitor_back(struct page *p)
 {
 	struct buf url = BUF_INIT(8192);
 	char code[TOKEN_MAX];
 
-	if (!in_order(&p->query) || strcmp(get(p, "response_type"), "code") != 0 ||
-		!state_ok(get(p, "state")) || !new_web_code(p, code)) {
-		refuse(p, 10003, "a parameter is wrong, or the account does not authorize the platform");
+	if (!web_request_ok(p) || !new_web_code(p, code)) {
+		refuse_web(p);
 		return;
 	}
 	buf_add_str(&url, get(p, "redirect_uri"));
@@ -334,6 +366,17 @@ static void web_authorization(struct page *p)
 	add_pair(&url, "appid", get(p, "appid"));
 	redirect(p, buf_cstr(&url), "code");
 	buf_release(&url);
+}
+
+/* snsapi_base asks nobody, snsapi_userinfo does. */
+static void web_authorization(struct page *p)
+{
+	if (!web_request_ok(p))
+		refuse_web(p);
+	else if (strcmp(get(p, "scope"), "snsapi_userinfo") == 0)
+		ask_for_consent(p);
+	else
+		send_visitor_back(p);
 }
 
 /* --- all ---------------------------------------------------------------------------------------------------
@@ -349,6 +392,7 @@ static const struct {
 	{CONFIRM_PATH, confirm},
 	{REFUSE_PATH, refuse_consent},
 	{"/connect/oauth2/authorize", web_authorization},
+	{AGREE_PATH, send_visitor_back},
 };
 
 bool pages_serve(struct httpd_request *req, struct sim *sim)

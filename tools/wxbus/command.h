@@ -12,6 +12,7 @@ int callers_rotate_main(int argc, char **argv);
 int accounts_repliers_main(int argc, char **argv);
 int accounts_channel_main(int argc, char **argv);
 int accounts_show_main(int argc, char **argv);
+int accounts_oauth_main(int argc, char **argv);
 int accounts_list_main(int argc, char **argv);
 int accounts_sync_main(int argc, char **argv);
 int accounts_options_main(int argc, char **argv);
@@ -25,5 +26,8 @@ int platforms_new_main(int argc, char **argv);
 int platforms_show_main(int argc, char **argv);
 int users_forget_main(int argc, char **argv);
 int rules_main(int argc, char **argv);
+int events_tail_main(int argc, char **argv);
+int events_search_main(int argc, char **argv);
+int events_count_main(int argc, char **argv);
 
 #endif

@@ -12,6 +12,8 @@ static const struct command commands[] = {
 	{"accounts", "channel", "send an account's messages to the released or to the tested businesses",
 		accounts_channel_main},
 	{"accounts", "show", "tell what is known of an account and how its token stands", accounts_show_main},
+	{"accounts", "oauth", "say to which sites an account's visitors may be sent back",
+		accounts_oauth_main},
 	{"callers", "add", "add a caller to api-proxy and print its key", callers_add_main},
 	{"callers", "list", "list a platform's callers, without keys", callers_list_main},
 	{"callers", "revoke", "end a caller's key for good", callers_revoke_main},
@@ -26,6 +28,9 @@ static const struct command commands[] = {
 	{"keys", "show", "tell which keys are still needed, and when one may be removed", keys_show_main},
 	{"keys", "rotate", "seal anew what older master keys have sealed", keys_rotate_main},
 	{"audit", NULL, "tell who authorized, refreshed and changed what", audit_main},
+	{"events", "tail", "follow what comes in", events_tail_main},
+	{"events", "search", "look up what came in", events_search_main},
+	{"events", "count", "count what came in, by type, account or hour", events_count_main},
 	{"rules", NULL, "what accounts answer by themselves: list, set, import, export, test", rules_main},
 };
 

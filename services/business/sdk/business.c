@@ -193,7 +193,12 @@ static int publish(struct business *b, const struct kafka_record *r, struct err 
 	return producer_publish(b->producer, r, clock_mono_ms() + HANDOVER_MS, err);
 }
 
-static const struct sdk_reach kafka_reach = {publish, worker_wait};
+static void stop(struct business *b, const struct err *why)
+{
+	service_fail(b->svc, why);
+}
+
+static const struct sdk_reach kafka_reach = {publish, worker_wait, stop};
 
 int sdk_publish(struct business *b, const struct kafka_record *r, struct err *err)
 {

@@ -431,7 +431,7 @@ static bool stop_process(struct delivery *d, const struct event_work *w)
 
 	err_set(&why, ERR_FATAL, 0, "a handler asked to stop at event %s%s%s", d->envelope.id,
 		w->reason[0] ? ": " : "", w->reason);
-	service_fail(d->business->svc, &why);
+	d->business->reach->stop(d->business, &why);
 	return false;
 }
 
@@ -470,8 +470,10 @@ static bool settle(struct delivery *d, const struct business_route *route, struc
 	bool repeated, settled;
 
 	do {
-		enum settlement s = try_route(d, route, e, &repeated);
+		enum settlement s;
 
+		e->attempt = attempts;
+		s = try_route(d, route, e, &repeated);
 		if (s == SETTLE_DONE) {
 			if (!repeated)
 				metric_add(&sdk_metrics[M_EVENTS], route ? "done" : "passed_over", 1);

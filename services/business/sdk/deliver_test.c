@@ -33,6 +33,7 @@ static struct {
 	enum settlement settlement;
 	void (*act)(struct event *e);
 	struct err err; /* of `act` */
+	struct err stop;
 	int rc;
 } t;
 
@@ -146,7 +147,13 @@ static const struct business_def once = {.name = "hello",
 	.manifest = "{\"group\":\"hello\",\"delays\":[\"5s\"],\"topics\":[\"dead-letter\"]}",
 	.routes = once_routes,
 	.n_routes = 1};
-static const struct sdk_reach reach = {publish, no_wait};
+static void stop(struct business *business, const struct err *why)
+{
+	assert_ptr_equal(business, &b);
+	t.stop = *why;
+}
+
+static const struct sdk_reach reach = {publish, no_wait, stop};
 static struct caller_key caller = {"wxc", "hello-caller", NULL};
 static struct caller_keys callers = {&caller, 1};
 
@@ -381,6 +388,7 @@ static void a_settled_event_that_nobody_asked_about_gets_none_once_asked(void **
 static void say_hi_and_fail_twice(struct event *e)
 {
 	say_hi(e);
+	assert_int_equal(e->attempt, t.handled - 1);
 	t.settlement = t.handled < 3 ? SETTLE_RETRY : SETTLE_DONE;
 }
 
@@ -604,6 +612,22 @@ static void while_a_dead_letter_cannot_be_written_its_partition_waits(void **sta
 	assert_int_equal(t.handled, 1);
 	assert_int_equal(t.most_stopped, 1); /* what health and metric tell */
 	assert_int_equal(atomic_load(&b.stopped), 0);
+}
+
+static void ask_to_stop(struct event *e)
+{
+	t.settlement = event_settle(e, SETTLE_STOP, "fatal", "the disk is full");
+}
+
+static void a_handler_may_end_the_process_and_its_event_comes_again(void **state)
+{
+	(void)state;
+	be(&retrying);
+	t.act = ask_to_stop;
+	assert_false(deliver_asked());
+	assert_int_equal(t.stop.kind, ERR_FATAL);
+	assert_non_null(strstr(t.stop.text, "the disk is full"));
+	assert_int_equal(t.n, 0);
 }
 
 /* --- retries -----------------------------------------------------------------------------------------------
@@ -1084,6 +1108,7 @@ int main(void)
 		CASE(what_fails_for_two_minutes_becomes_a_dead_letter),
 		CASE(what_cannot_be_read_becomes_a_dead_letter),
 		CASE(while_a_dead_letter_cannot_be_written_its_partition_waits),
+		CASE(a_handler_may_end_the_process_and_its_event_comes_again),
 		CASE(what_fails_is_put_aside_for_each_delay_and_then_becomes_a_dead_letter),
 		CASE(a_repeated_push_does_not_start_a_second_chain_of_retries),
 		CASE(while_a_retry_cannot_be_written_nothing_is_settled),

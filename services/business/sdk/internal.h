@@ -36,6 +36,8 @@ struct sdk_reach {
 	int (*publish)(struct business *b, const struct kafka_record *r, struct err *err);
 	/* Sleep. False: another process has the partition now, or this one ends. */
 	bool (*wait)(struct worker_job *job, int64_t ms);
+	/* A handler asked for the process's end. */
+	void (*stop)(struct business *b, const struct err *why);
 };
 
 struct business {

@@ -79,7 +79,11 @@ static const struct business_def probe = {
 	.erase = erase,
 };
 
+/* WXBUS_PROBE_STRICT: the same business in strict order. */
 int main(int argc, char **argv)
 {
-	return business_main(&probe, argc, argv);
+	struct business_def def = probe;
+
+	def.strict_order = getenv("WXBUS_PROBE_STRICT") != NULL;
+	return business_main(&def, argc, argv);
 }
