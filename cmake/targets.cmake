@@ -12,13 +12,17 @@ function(common_library name)
 	wx_library(common_${name} SOURCES ${A_SOURCES} LINK ${A_LINK} PRIVATE_LINK ${A_THIRD_PARTY})
 endfunction()
 
-# wx_program(NAME SOURCES main.c LINK ...): a binary, installed.
+# wx_program(NAME SOURCES main.c LINK ... [COMPONENT sim]): a binary, installed. The component wxbus is what a server
+# gets (`cmake --install DIR --component wxbus`).
 function(wx_program name)
-	cmake_parse_arguments(A "" "" "SOURCES;LINK" ${ARGN})
+	cmake_parse_arguments(A "" "COMPONENT" "SOURCES;LINK" ${ARGN})
+	if(NOT A_COMPONENT)
+		set(A_COMPONENT wxbus)
+	endif()
 	add_executable(${name} ${A_SOURCES})
 	target_compile_definitions(${name} PRIVATE WXBUS_VERSION="${PROJECT_VERSION}")
 	target_link_libraries(${name} PRIVATE ${A_LINK} wxbus_warnings wxbus_sanitizers)
-	install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+	install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT ${A_COMPONENT})
 endfunction()
 
 # unit_test(x_test SOURCES x_test.c LINK ...): on cmocka, run by ctest.
