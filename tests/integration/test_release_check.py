@@ -60,7 +60,7 @@ def test_all_ten_accounts_pass(whole, record_property, code_order, code_reusable
 
 def test_the_command_passes_too_and_the_real_ticket_stays(whole):
     """`wxbus release-check` without the API: its own ticket is older than any, so ours goes on with Weixin's."""
-    ticket = whole.sim.push_ticket(whole.component)["ticket"]
+    ticket, since = whole.sim.push_ticket(whole.component)["ticket"], whole.sim.record()["next"]
     report = json.loads(whole.deployment.command(
         "release-check", "--platform", whole.component, "--url", whole.deployment.url("wxbus-ingress"), "--json",
         settings={"WXBUS_PLATFORMS_FILE": str(whole.deployment.files.platforms_for_ingress)}).stdout)
@@ -72,6 +72,10 @@ def test_the_command_passes_too_and_the_real_ticket_stays(whole):
     assert status == 200 and answer["token"] != token["token"]
     used = json.loads(whole.sim.calls("/cgi-bin/component/api_component_token")[-1]["body"])
     assert used["component_verify_ticket"] == ticket
+    # Its codes are made up: Weixin refuses each, and nobody asks again and again.
+    refused = [json.loads(call["body"])["authorization_code"]
+               for call in whole.sim.calls("/cgi-bin/component/api_query_auth", since)]
+    assert len(set(refused)) == 10 and len(refused) <= 20
 
 
 def test_the_next_push_is_answered_before_the_directory_knows_the_account(new_deployment):

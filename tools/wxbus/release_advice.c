@@ -238,8 +238,8 @@ size_t release_advise(
 			break;
 		}
 	if (n == 0)
-		out[n++] = (struct release_advice){
-			"none of the usual causes", "compare what was sent and what came back; a second run "
-						    "that fails elsewhere points to a slow machine"};
+		out[n++] = (struct release_advice){"none of the usual causes",
+			"compare what was sent and what came back; a second run "
+			"that fails elsewhere points to a slow machine"};
 	return n;
 }
