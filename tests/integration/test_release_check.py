@@ -2,6 +2,7 @@
 wxbus-release-check: in each order, with its hazard of the code that works once, and with a process killed between."""
 
 import concurrent.futures
+import json
 
 import pytest
 
@@ -55,6 +56,26 @@ def test_all_ten_accounts_pass(whole, record_property, code_order, code_reusable
     report(record_property, f"{code_order}, reusable {code_reusable}", answers)
     exchanged = [item["code_exchanged"] for answer in answers for item in answer["items"] if item["item"] == "api_text"]
     assert exchanged == [True] * 10
+
+
+def test_the_command_passes_too_and_the_real_ticket_stays(whole):
+    """`wxbus release-check` without the API: its own ticket is older than any, so ours goes on with Weixin's."""
+    ticket, since = whole.sim.push_ticket(whole.component)["ticket"], whole.sim.record()["next"]
+    report = json.loads(whole.deployment.command(
+        "release-check", "--platform", whole.component, "--url", whole.deployment.url("wxbus-ingress"), "--json",
+        settings={"WXBUS_PLATFORMS_FILE": str(whole.deployment.files.platforms_for_ingress)}).stdout)
+    assert report["ok"] and (report["passed"], report["not_testable"]) == (31, 10)
+
+    path = f"/v1/platforms/{whole.component}"
+    token = whole.tokens.call("GET", f"{path}/token")[1]
+    status, answer = whole.tokens.call("POST", f"{path}/refresh", {"token_sha256": token["token_sha256"]})
+    assert status == 200 and answer["token"] != token["token"]
+    used = json.loads(whole.sim.calls("/cgi-bin/component/api_component_token")[-1]["body"])
+    assert used["component_verify_ticket"] == ticket
+    # Its codes are made up: Weixin refuses each, and nobody asks again and again.
+    refused = [json.loads(call["body"])["authorization_code"]
+               for call in whole.sim.calls("/cgi-bin/component/api_query_auth", since)]
+    assert len(set(refused)) == 10 and len(refused) <= 20
 
 
 def test_the_next_push_is_answered_before_the_directory_knows_the_account(new_deployment):

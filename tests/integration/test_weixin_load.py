@@ -46,8 +46,8 @@ def constant():
 
 @pytest.mark.skipif(FACTOR > 1, reason="wrk has no sanitizers in it")
 def test_it_is_no_slower_than_wrk_by_much(constant, long, tmp_path, record_property):
-    """One thread and 64 connections each, in turn, so that a busy machine meets both."""
-    seconds, rounds = (10, 3) if long else (1, 2)
+    """One thread and 64 connections each, in turn, so that a busy machine meets both; the middle one of the ratios."""
+    seconds, rounds = (10, 5) if long else (1, 5)
     script = tmp_path / "post.lua"
     script.write_text('wrk.method = "POST"\nwrk.headers["Content-Type"] = "text/xml"\nwrk.body = string.rep("x", 800)\n')
     wrk, ours = [], []
@@ -58,10 +58,11 @@ def test_it_is_no_slower_than_wrk_by_much(constant, long, tmp_path, record_prope
         report = load(constant + "/push/accounts/$APPID$", "--connections", 64, "--pushes", 10000, "--repeat",
                       "--duration-ms", seconds * 1000, "--expect", "success")
         ours.append(report["per_second"])
-    text = f"{sum(ours) / sum(wrk):.2f} of wrk's rate; wrk {wrk}, ours {ours} in a second"
-    record_property("rate", text)
+    ratios = sorted(our / its for our, its in zip(ours, wrk))
+    text = f"{ratios[rounds // 2]:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}); wrk {wrk}, ours {ours} in a second"
+    record_property("of wrk's rate", text)
     print(text)
-    assert sum(ours) >= 0.6 * sum(wrk), text
+    assert ratios[rounds // 2] >= 0.6, text
 
 
 def test_pushes_are_right_and_every_answer_is_judged(receiver):

@@ -75,6 +75,16 @@ void record_add(struct record *r, const char *what, const struct json *entry)
 	buf_release(&members);
 }
 
+uint64_t record_last(struct record *r)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&r->lock);
+	n = r->n;
+	pthread_mutex_unlock(&r->lock);
+	return n;
+}
+
 /* With the lock held: the first entry above `since` that is `what`, 0 if there is none. */
 static uint64_t find(const struct record *r, uint64_t since, const char *what)
 {

@@ -1,14 +1,17 @@
 #include "tools/weixin-sim/release_check.h"
 
+#include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/banned.h"
 
+#define RECORD_MAX    ((size_t)64 << 20)
 #define TEXT_ASKED    "TESTCOMPONENT_MSG_TYPE_TEXT"
 #define TEXT_ANSWERED TEXT_ASKED "_callback"
 #define EVENT_NAME    "LOCATION"
@@ -66,6 +69,10 @@ struct item {
 	char why[VERIFY_WHY_SIZE];
 	char push[32];
 	int exchanged; /* STEP_API_TEXT: 1 or 0; -1 elsewhere */
+	bool untestable;
+	char *sent;         /* the plaintext */
+	struct json *last;  /* what its last attempt came to */
+	struct json *calls; /* STEP_API_TEXT: the deployment's calls meanwhile; NULL elsewhere */
 };
 
 static struct item item_new(enum release_step step)
@@ -85,7 +92,18 @@ static void fails(struct item *item, const char *fmt, ...)
 	item->ok = false;
 }
 
-static void add_item(struct check *c, const struct item *item)
+/* The last attempt's status and body. */
+static void set_answer(struct json *j, const struct json *attempt)
+{
+	int64_t status = 0;
+
+	(void)json_get_int(attempt, "status", &status);
+	json_set_int(j, "status", status);
+	json_set_str(j, "answer", json_get_str(attempt, "answer"));
+	json_set_str(j, "body", json_get_str(attempt, "body"));
+}
+
+static void add_item(struct check *c, struct item *item)
 {
 	struct json *j = json_new_object();
 
@@ -101,26 +119,38 @@ static void add_item(struct check *c, const struct item *item)
 					  : "official");
 	json_set_str(j, "appid", item->step == STEP_TICKET ? c->o->component_appid : c->account->appid);
 	json_set_bool(j, "ok", item->ok);
-	json_set_str(j, "result", item->ok ? "成功" : "失败");
+	json_set_bool(j, "testable", !item->untestable);
+	json_set_str(j, "result", item->untestable ? "不可测" : item->ok ? "成功" : "失败");
 	json_set_int(j, "ms", item->ms);
 	json_set_str(j, "why", item->why);
 	json_set_str(j, "push", item->push[0] ? item->push : NULL);
 	if (item->exchanged >= 0)
 		json_set_bool(j, "code_exchanged", item->exchanged == 1);
+	json_set_str(j, "sent", item->sent);
+	set_answer(j, item->last);
+	if (item->calls)
+		json_set(j, "calls", item->calls);
 	json_push(c->items, j);
 	c->ok = c->ok && item->ok;
+	free(item->sent);
+	json_free(&item->last);
 }
 
 /* What the push came to, against the one answer that is right. Releases the result. */
 static void judge(struct item *item, int rc, struct push_result *r, enum answer wanted, const struct err *err)
 {
+	const struct json *attempts;
+
 	if (rc != 0) {
 		fails(item, "%s", err->text);
 		return;
 	}
+	attempts = json_get(r->entry, "attempts");
 	item->ms = r->ms;
 	item->ok = r->answer == wanted;
 	str_copy(item->push, sizeof(item->push), json_get_str(r->entry, "id"));
+	item->sent = xstrdup(json_get_str(r->entry, "xml"));
+	item->last = json_copy(json_at(attempts, json_len(attempts) - 1));
 	if (!item->ok)
 		fails(item, "the answer was %s instead of %s%s%s", answer_name(r->answer),
 			answer_name(wanted), r->why[0] ? ": " : "", r->why);
@@ -264,10 +294,35 @@ static int code_was_exchanged(struct check *c)
 	return used;
 }
 
+/* [{"path","errcode"},...] of the calls recorded above `since`. */
+static struct json *calls_since(struct check *c, uint64_t since)
+{
+	const struct json_limits limits = {.max_bytes = RECORD_MAX, .max_depth = 16};
+	struct json *calls = json_new_array(), *recorded = NULL;
+	struct buf text = BUF_INIT(RECORD_MAX);
+	const struct json *entries;
+
+	record_write(&c->sim->record, since, "api", 0, &text);
+	if (json_parse(buf_cstr(&text), text.len, &limits, &recorded, NULL) == 0) {
+		entries = json_get(recorded, "entries");
+		for (size_t i = 0; i < json_len(entries); i++) {
+			struct json *call = json_new_object();
+
+			json_set_str(call, "path", json_get_str(json_at(entries, i), "path"));
+			json_set(call, "errcode", json_copy(json_get(json_at(entries, i), "errcode")));
+			json_push(calls, call);
+		}
+	}
+	json_free(&recorded);
+	buf_release(&text);
+	return calls;
+}
+
 static void check_api_text(struct check *c)
 {
 	char content[TOKEN_MAX + 24];
 	const char *const fields[][2] = {{"MsgType", "text"}, {"Content", content}};
+	uint64_t recorded = record_last(&c->sim->record);
 	int64_t pushed_mono_ms = clock_mono_ms();
 	struct item item = item_new(STEP_API_TEXT);
 	struct push_result r = {0};
@@ -278,9 +333,13 @@ static void check_api_text(struct check *c)
 	push_result_release(&r);
 	if (c->o->message_first && (c->o->steps & STEP_AUTHORIZED))
 		check_authorized(c);
-	if (item.ok)
+	item.untestable = item.ok && c->o->no_api;
+	if (item.ok && !item.untestable)
 		await_message(c, &item, pushed_mono_ms);
-	item.exchanged = code_was_exchanged(c);
+	if (!c->o->no_api) {
+		item.exchanged = code_was_exchanged(c);
+		item.calls = calls_since(c, recorded);
+	}
 	add_item(c, &item);
 }
 

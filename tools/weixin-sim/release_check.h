@@ -30,12 +30,14 @@ struct release_options {
 	int code_reusable;
 	int64_t api_limit_ms; /* for the customer-service message */
 	int64_t ticket_create_time;
+	bool no_api; /* the deployment's calls go elsewhere: what needs them cannot be judged */
 };
 
 /* A step's name as the admin API spells it; 0: none. */
 unsigned release_step(const char *name);
 
-/* 0, *out is {"ok","group","items":[...]} (the caller frees); or PLAY_UNKNOWN: there is no such platform. */
+/* 0, *out is {"ok","group","items":[...]} as the README describes it (the caller frees); or PLAY_UNKNOWN:
+ * there is no such platform. */
 int release_check(struct sim *sim, const struct release_options *o, struct json **out, struct err *err);
 
 #endif

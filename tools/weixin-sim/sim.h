@@ -32,6 +32,10 @@ struct sim {
 	atomic_bool stopping;
 };
 
+/* `conf` is loaded; the servers and clients are the caller's. Releases `conf` too. */
+void sim_init(struct sim *sim);
+void sim_release(struct sim *sim);
+
 /* What Weixin takes for now, in all that it tells a platform. Its own terms run on the true clock. */
 static inline int64_t sim_told_ms(const struct sim *sim)
 {

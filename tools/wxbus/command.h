@@ -19,6 +19,7 @@ int accounts_options_main(int argc, char **argv);
 int quota_show_main(int argc, char **argv);
 int quota_clear_main(int argc, char **argv);
 int rid_main(int argc, char **argv);
+int release_check_main(int argc, char **argv);
 int audit_main(int argc, char **argv);
 int keys_show_main(int argc, char **argv);
 int keys_rotate_main(int argc, char **argv);

@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{"callers", "add", "add a caller to api-proxy and print its key", callers_add_main},
 	{"callers", "list", "list a platform's callers, without keys", callers_list_main},
 	{"callers", "revoke", "end a caller's key for good", callers_revoke_main},
+	{"release-check", NULL, "play Weixin's check before a network-wide release", release_check_main},
 	{"callers", "rotate", "give a caller a new key and print it", callers_rotate_main},
 	{"quota", "show", "show how often an API of Weixin's may still be called today", quota_show_main},
 	{"quota", "clear", "set the counts of calls to Weixin back to zero", quota_clear_main},
