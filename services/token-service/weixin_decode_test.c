@@ -235,9 +235,47 @@ static void a_pre_auth_code_is_taken(void **state)
 	assert_int_equal(err.kind, ERR_RETRY);
 }
 
+static void a_page_of_the_list_is_read(void **state)
+{
+	static const char body[] =
+		"{\"total_count\":33,\"list\":[{\"authorizer_appid\":\"wxf8b4f85f3a794e77\","
+		"\"refresh_token\":\"r1\",\"auth_time\":1558000607},{\"authorizer_appid\":\"wx2\","
+		"\"refresh_token\":\"\"},{\"authorizer_appid\":\"no/appid\",\"refresh_token\":\"r3\"},7]}";
+	struct weixin_list l;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(weixin_decode_list(body, sizeof(body) - 1, &l, &err), 0);
+	assert_int_equal(l.total, 33);
+	assert_int_equal(l.n_read, 4);
+	assert_int_equal(l.n, 2);
+	assert_string_equal(l.list[0].appid, "wxf8b4f85f3a794e77");
+	assert_string_equal(l.list[0].refresh_token, "r1");
+	assert_null(l.list[1].refresh_token);
+	weixin_list_release(&l);
+}
+
+/* An answer that is cut must never look like the end of the list. */
+static void a_page_without_list_or_count_is_no_page(void **state)
+{
+	static const char *const bodies[] = {"{\"total_count\":0}", "{\"list\":[]}",
+		"{\"total_count\":-1,\"list\":[]}", "{\"total_count\":\"1\",\"list\":[]}",
+		"{\"total_count\":1,\"list\":{}}", "{\"total_count\":1,\"list\":[{\"authorizer_ap"};
+	struct weixin_list l;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		assert_int_equal(weixin_decode_list(bodies[i], strlen(bodies[i]), &l, &err), -1);
+		assert_int_equal(err.kind, ERR_RETRY);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TESTING_CASE(a_page_of_the_list_is_read),
+		TESTING_CASE(a_page_without_list_or_count_is_no_page),
 		TESTING_CASE(a_component_token_is_read),
 		TESTING_CASE(an_answer_without_a_value_is_success_or_an_errcode),
 		TESTING_CASE(an_authorization_is_read),

@@ -15,9 +15,12 @@ INFO = "/cgi-bin/component/api_get_authorizer_info"
 
 
 class SyncWorld(World):
-    def exchange_elsewhere(self, code):
+    def component_token(self):
+        return self.tokens.call("GET", f"/v1/platforms/{self.component}/token")[1]["token"]
+
+    def exchange_elsewhere(self, code, token=None):
         """Somebody else exchanges the code: Weixin then has a refresh token that we were never told."""
-        token = self.sim.tokens()["platforms"][0]["component_access_token"]
+        token = token or self.component_token()
         status, _, body = http_request(
             self.deployment.port("weixin-sim", "listen"), "POST",
             f"/cgi-bin/component/api_query_auth?component_access_token={token}",
@@ -25,10 +28,10 @@ class SyncWorld(World):
         assert status == 200 and b"authorizer_refresh_token" in body
         return json.loads(body)["authorization_info"]["authorizer_refresh_token"]
 
-    def lose_authorization(self, **fields):
+    def lose_authorization(self, token=None, **fields):
         """An account that has authorized, of which no push has told us."""
         appid = self.new_account(**fields)
-        self.exchange_elsewhere(self.sim.push_authorized(self.component, appid, push=False)["code"])
+        self.exchange_elsewhere(self.sim.push_authorized(self.component, appid, push=False)["code"], token)
         return appid
 
     def lose_end(self, appid):
@@ -248,9 +251,9 @@ def test_it_runs_daily_by_itself_on_one_of_two_replicas(world):
 
 @pytest.mark.timeout(300)
 def test_many_accounts_in_several_pages_one_of_which_fails(world, long):
-    count = 5000 if long else 1200
+    count, token = 5000 if long else 1200, world.component_token()
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        lost = list(pool.map(lambda _: world.lose_authorization(), range(count)))
+        lost = list(pool.map(lambda _: world.lose_authorization(token), range(count)))
     known = {row[0] for row in world.database("SELECT appid FROM token_service.accounts WHERE state = 'authorized'")}
     since = world.now()
     _, state = world.start_sync()
@@ -296,12 +299,12 @@ def test_accounts_are_listed_by_filters_in_aligned_columns(world):
     world.database("UPDATE token_service.accounts SET refused_at = now(), refused_errcode = 61023 WHERE appid = %s",
                    plain)
     row = world.deployment.command("accounts", "list", "--mark", "refused",
-                                   "--platform", world.component).stdout.splitlines()[1]
+                                   "--component", world.component).stdout.splitlines()[1]
     assert plain in row and "refused 61023" in row
     assert json.loads(world.deployment.command("accounts", "list", "--mark", "refused",
                                                "--json").stdout)["token"]["refused_errcode"] == 61023
-    assert len(world.deployment.command("accounts", "list", "--platform", "wxnobody").stdout.splitlines()) == 1
-    for wrong in (["--state", "x"], ["--mark", "Refused"], ["--platform", "a/b"], ["x"]):
+    assert len(world.deployment.command("accounts", "list", "--component", "wxnobody").stdout.splitlines()) == 1
+    for wrong in (["--state", "x"], ["--mark", "Refused"], ["--component", "a/b"], ["x"]):
         assert world.deployment.command("accounts", "list", *wrong, check=False).returncode == 2
 
 

@@ -1,8 +1,10 @@
 """wxbus-auto-reply: rules of accounts answer fans, a change acts at once, a mistake is refused with its place."""
 
+import contextlib
 import json
 import time
 
+import psycopg2
 import pytest
 
 from wxbus_testing.timing import margin
@@ -134,6 +136,36 @@ def test_a_change_is_in_force_within_a_second_on_every_replica(whole, account, r
         assert {says_to_text(whole, account, "?", fan) for fan in fans} == {f"v{n}"}
     print(f"a change was in force after {', '.join(f'{1000 * t:.0f}' for t in took)} ms")
     assert sorted(took)[len(took) // 2] < margin(1)
+
+
+def test_a_change_acts_without_the_word_of_it_and_after_lost_connections(whole, account, rules_file):
+    """What the notification is for is done by asking as well; and a new connection listens again."""
+    in_force(whole, account, rules_file(RULES))
+    with contextlib.closing(psycopg2.connect(whole.deployment.database_url)) as database:
+        database.autocommit = True
+        with database.cursor() as cursor:
+            cursor.execute("UPDATE auto_reply.rule_sets SET rules = %s, version = nextval('auto_reply.rule_set_versions')"
+                           " WHERE appid = %s", (json.dumps({"rules": [
+                               {"name": "quiet", "on": "default", "reply": {"MsgType": "text", "Content": "quiet"}}]}),
+                               account))
+            wait_until(lambda: says_to_text(whole, account, "?") == "quiet", margin(5), "a change without notification")
+            cursor.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                           " WHERE usename = 'wxbus_auto_reply'")
+            assert cursor.fetchone()[0] >= 2
+    assert says_to_text(whole, account, "?") == "quiet"     # as last read
+    in_force(whole, account, rules_file(RULES))
+
+
+def test_the_release_under_test_has_rules_of_its_own(whole, account, rules_file):
+    in_force(whole, account, rules_file(RULES))
+    trial = {"WXBUS_CHANNEL": "test"}
+    path = rules_file({"rules": [{"name": "trial", "on": "default", "reply": {"MsgType": "text", "Content": "trial"}}]})
+    whole.deployment.command("rules", "set", whole.component, account, path, settings=trial)
+    answer = json.loads(whole.deployment.command("rules", "test", "--json", whole.component, account, "x",
+                                                 settings=trial).stdout)
+    assert answer["rule"] == "trial"
+    answer = json.loads(whole.deployment.command("rules", "test", "--json", whole.component, account, "x").stdout)
+    assert answer["rule"] == "rest"
 
 
 def test_a_mistake_is_refused_with_its_place_and_changes_nothing(whole, account, rules_file):

@@ -25,6 +25,7 @@ static const struct {
 	{"POST", "/admin/push/authorized", admin_push_authorized},
 	{"POST", "/admin/push/updateauthorized", admin_push_updateauthorized},
 	{"POST", "/admin/push/unauthorized", admin_push_unauthorized},
+	{"POST", "/admin/push/registered", admin_push_registered},
 	{"POST", "/admin/push/message", admin_push_message},
 	{"POST", "/admin/push/sample", admin_push_sample},
 	{"GET", "/admin/samples", admin_get_samples},

@@ -52,6 +52,9 @@ int admin_set_clock(struct admin_call *call);
 int admin_add_fault(struct admin_call *call);
 int admin_clear_faults(struct admin_call *call);
 
+/* admin_office.c */
+int admin_push_registered(struct admin_call *call);
+
 /* admin_push.c */
 int admin_push_ticket(struct admin_call *call);
 int admin_push_authorized(struct admin_call *call);

@@ -32,6 +32,20 @@ static const struct route routes[] = {
 	{"/cgi-bin/component/api_authorizer_token", "POST", NEEDS_COMPONENT, api_authorizer_token},
 	{"/cgi-bin/component/api_get_authorizer_list", "POST", NEEDS_COMPONENT, api_get_authorizer_list},
 	{"/cgi-bin/component/api_get_authorizer_info", "POST", NEEDS_COMPONENT, api_get_authorizer_info},
+	{"/cgi-bin/component/api_get_authorizer_option", "POST", NEEDS_COMPONENT, api_get_option},
+	{"/cgi-bin/component/api_set_authorizer_option", "POST", NEEDS_COMPONENT, api_set_option},
+	{"/cgi-bin/component/get_authorizer_option", "POST", NEEDS_ACCOUNT, api_get_option},
+	{"/cgi-bin/component/set_authorizer_option", "POST", NEEDS_ACCOUNT, api_set_option},
+	{"/cgi-bin/component/clear_quota/v2", "POST", NEEDS_NONE, api_clear_quota_v2},
+	{"/cgi-bin/openapi/quota/get", "POST", NEEDS_ANY, api_get_quota},
+	{"/cgi-bin/openapi/rid/get", "POST", NEEDS_ANY, api_get_rid},
+	{"/cgi-bin/open/create", "POST", NEEDS_ACCOUNT, api_open_create},
+	{"/cgi-bin/open/bind", "POST", NEEDS_ACCOUNT, api_open_bind},
+	{"/cgi-bin/open/unbind", "POST", NEEDS_ACCOUNT, api_open_unbind},
+	{"/cgi-bin/open/get", "POST", NEEDS_ACCOUNT, api_open_get},
+	{"/cgi-bin/component/fastregisterweapp", "POST", NEEDS_COMPONENT, api_register_enterprise},
+	{"/wxa/component/fastregisterpersonalweapp", "POST", NEEDS_COMPONENT, api_register_personal},
+	{"/wxa/component/fastregisterbetaweapp", "POST", NEEDS_COMPONENT, api_register_trial},
 	{"/sns/oauth2/component/access_token", "GET", NEEDS_COMPONENT, api_oauth_access_token},
 	{"/sns/component/jscode2session", "GET", NEEDS_COMPONENT, api_jscode2session},
 	{"/sns/userinfo", "GET", NEEDS_NONE, api_userinfo},
@@ -50,6 +64,17 @@ static const struct route *find_route(const char *path)
 		if (strcmp(routes[i].path, path) == 0)
 			return &routes[i];
 	return NULL;
+}
+
+enum api_token api_token_of(const char *path)
+{
+	const struct route *route = find_route(path);
+
+	if (!route)
+		return API_TOKEN_UNKNOWN;
+	if (route->needs == NEEDS_COMPONENT && strncmp(path, "/sns/", 5) != 0)
+		return API_TOKEN_COMPONENT;
+	return route->needs == NEEDS_ACCOUNT ? API_TOKEN_ACCOUNT : API_TOKEN_OTHER;
 }
 
 /* The account of a token may have taken its authorization back since. */
@@ -114,8 +139,11 @@ static int perform(struct api_call *call)
 		return strcmp(route->method, "GET") == 0 ? 43001 : 43002;
 	state_lock(&call->sim->state);
 	call->now_ms = clock_wall_ms();
-	if ((errcode = check_token(call, route->needs)) == 0 && (errcode = parse_body(call)) == 0)
+	if ((errcode = check_token(call, route->needs)) == 0 && (errcode = parse_body(call)) == 0) {
+		if (route->needs != NEEDS_NONE)
+			api_count(call);
 		errcode = route->handle(call);
+	}
 	state_unlock(&call->sim->state);
 	return errcode;
 }

@@ -28,6 +28,10 @@ struct api_call {
 /* Called with the state locked. 0 (the answer in call->answer) or an errcode. */
 typedef int (*api_handler)(struct api_call *call);
 
+/* Whose token the API of this path asks for; OTHER: neither's, or a visitor's. */
+enum api_token { API_TOKEN_UNKNOWN, API_TOKEN_OTHER, API_TOKEN_COMPONENT, API_TOKEN_ACCOUNT };
+enum api_token api_token_of(const char *path);
+
 /* The httpd_handler of the API port; `arg` is the struct sim. */
 void api_handle(struct httpd_request *req, void *arg);
 
@@ -52,6 +56,21 @@ int api_menu_delete(struct api_call *call);
 
 /* api_template.c */
 int api_template_send(struct api_call *call);
+
+/* api_office.c */
+void api_count(struct api_call *call); /* for the quotas: every call whose token was good */
+int api_get_option(struct api_call *call);
+int api_set_option(struct api_call *call);
+int api_get_quota(struct api_call *call);
+int api_clear_quota_v2(struct api_call *call);
+int api_get_rid(struct api_call *call);
+int api_open_create(struct api_call *call);
+int api_open_bind(struct api_call *call);
+int api_open_unbind(struct api_call *call);
+int api_open_get(struct api_call *call);
+int api_register_enterprise(struct api_call *call);
+int api_register_personal(struct api_call *call);
+int api_register_trial(struct api_call *call);
 
 /* api_account.c */
 int api_custom_send(struct api_call *call);

@@ -408,8 +408,10 @@ int load_run(
 		r.start_us = clock_mono_us();
 		r.end_us = r.start_us + o->duration_ms * 1000;
 		loop(&r);
-		qsort(out->latency_us, out->n, sizeof(*out->latency_us), compare);
-		qsort(out->service_us, out->n, sizeof(*out->service_us), compare);
+		if (out->n) {
+			qsort(out->latency_us, out->n, sizeof(*out->latency_us), compare);
+			qsort(out->service_us, out->n, sizeof(*out->service_us), compare);
+		}
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (r.conns[i].in && r.conns[i].fd >= 0)

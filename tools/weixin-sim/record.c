@@ -114,3 +114,30 @@ void record_write(struct record *r, uint64_t since, const char *what, int64_t wa
 	buf_add_str(out, "]}\n");
 	pthread_mutex_unlock(&r->lock);
 }
+
+/* A look at the bytes first: most entries need not be parsed. */
+static bool matches(const char *bytes, const char *name, const char *text, struct json **out)
+{
+	const struct json_limits limits = {.max_bytes = ENTRY_MAX, .max_depth = 32};
+	const char *own;
+
+	if (!strstr(bytes, text) || json_parse(bytes, strlen(bytes), &limits, out, NULL) < 0)
+		return false;
+	own = json_get_str(*out, name);
+	if (own && strstr(own, text))
+		return true;
+	json_free(out);
+	return false;
+}
+
+int record_find(struct record *r, const char *what, const char *name, const char *text, struct json **out)
+{
+	bool found = false;
+
+	*out = NULL;
+	pthread_mutex_lock(&r->lock);
+	for (uint64_t n = find(r, 0, what); n && !found; n = find(r, n, what))
+		found = matches(r->ring[(n - 1) % r->max].json, name, text, out);
+	pthread_mutex_unlock(&r->lock);
+	return found ? 0 : -1;
+}

@@ -30,8 +30,13 @@ void record_stop(struct record *r);   /* from now on nobody waits in record_writ
 /* Puts `entry` (an object; copied) at the end, under a number of its own. */
 void record_add(struct record *r, const char *what, const struct json *entry);
 
+/* The oldest entry of this kind whose text member `name` has `text` in it; the caller frees *out. -1: none.
+ */
+int record_find(struct record *r, const char *what, const char *name, const char *text, struct json **out);
+
 /* The number of the last entry; 0 before the first. */
 uint64_t record_last(struct record *r);
+
 /* {"next":N,"dropped":D,"entries":[...]} of those above `since`, only `what` unless NULL. Waits up to wait_ms
  * for one. */
 void record_write(struct record *r, uint64_t since, const char *what, int64_t wait_ms, struct buf *out);

@@ -80,9 +80,34 @@ static void record_drops_the_oldest_and_says_so(void **state)
 	record_release(&r);
 }
 
+static void an_entry_is_found_by_a_text_in_one_of_its_members(void **state)
+{
+	struct json *entry = json_new_object(), *found = NULL;
+	struct record r;
+	int64_t n = 0;
+
+	(void)state;
+	record_init(&r, 10);
+	json_set_str(entry, "answer", "rid: 1-2");
+	json_set_int(entry, "which", 1);
+	record_add(&r, "api", entry);
+	json_set_int(entry, "which", 2);
+	record_add(&r, "api", entry);
+	assert_int_equal(record_find(&r, "api", "answer", "rid: 1-2", &found), 0);
+	assert_int_equal(json_get_int(found, "which", &n), 0);
+	assert_int_equal(n, 1);
+	json_free(&found);
+	assert_int_equal(record_find(&r, "api", "body", "rid: 1-2", &found), -1);
+	assert_int_equal(record_find(&r, "push", "answer", "rid: 1-2", &found), -1);
+	assert_int_equal(record_find(&r, "api", "answer", "rid: 1-3", &found), -1);
+	json_free(&entry);
+	record_release(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_entry_is_found_by_a_text_in_one_of_its_members),
 		cmocka_unit_test(record_gives_entries_above_a_number_in_their_order),
 		cmocka_unit_test(record_drops_the_oldest_and_says_so),
 	};

@@ -72,6 +72,7 @@ void state_forget(struct state *s)
 		free(c);
 	}
 	visits_release(&s->visits);
+	office_release(&s->office);
 	forget_accounts(s);
 	tokens_release(&s->tokens);
 }

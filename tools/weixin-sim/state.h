@@ -4,6 +4,7 @@
 #include "common/json/json.h"
 #include "tools/weixin-sim/fan.h"
 #include "tools/weixin-sim/names.h"
+#include "tools/weixin-sim/office.h"
 #include "tools/weixin-sim/tokens.h"
 #include "tools/weixin-sim/visit.h"
 #include "tools/weixin-sim/weixin_crypto.h"
@@ -99,6 +100,7 @@ struct state {
 	struct authorization *authorizations;
 	struct code *codes;
 	struct visits visits;
+	struct office office;
 	struct tokens tokens;
 };
 

@@ -20,10 +20,10 @@ struct list_options {
 	bool json;
 };
 
-enum { OPT_PLATFORM = 1000, OPT_STATE, OPT_CHANNEL, OPT_MARK, OPT_JSON };
+enum { OPT_COMPONENT = 1000, OPT_STATE, OPT_CHANNEL, OPT_MARK, OPT_JSON };
 
 static const struct argp_option options[] = {
-	{"platform", OPT_PLATFORM, "COMPONENT", 0, "Only the accounts of this platform", 0},
+	{"component", OPT_COMPONENT, "COMPONENT", 0, "Only the accounts of this platform", 0},
 	{"state", OPT_STATE, "authorized|unauthorized", 0, "Only those in this state", 0},
 	{"channel", OPT_CHANNEL, "live|test", 0, "Only those of this channel", 0},
 	{"mark", OPT_MARK, "refused|failing|no-token", 0,
@@ -53,7 +53,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct list_options *o = state->input;
 
 	switch (key) {
-	case OPT_PLATFORM:
+	case OPT_COMPONENT:
 		operator_check_appid(state, o->platform = arg);
 		return 0;
 	case OPT_STATE:

@@ -24,10 +24,11 @@ struct sync_options {
 	bool json;
 };
 
-enum { OPT_PLATFORM = 1000, OPT_PRUNE, OPT_DRY_RUN, OPT_JSON };
+enum { OPT_COMPONENT = 1000, OPT_PRUNE, OPT_DRY_RUN, OPT_JSON };
 
 static const struct argp_option options[] = {
-	{"platform", OPT_PLATFORM, "COMPONENT", 0, "Only this platform; preset: all, one after the other", 0},
+	{"component", OPT_COMPONENT, "COMPONENT", 0, "Only this platform; preset: all, one after the other",
+		0},
 	{"prune", OPT_PRUNE, NULL, 0,
 		"Un-authorize the accounts of which Weixin says that they do not authorize the platform", 0},
 	{"dry-run", OPT_DRY_RUN, NULL, 0, "Look and tell; change nothing", 0},
@@ -41,7 +42,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct sync_options *o = state->input;
 
 	switch (key) {
-	case OPT_PLATFORM:
+	case OPT_COMPONENT:
 		operator_check_appid(state, o->platform = arg);
 		return 0;
 	case OPT_PRUNE:

@@ -52,7 +52,7 @@ int operator_platform(
 	only = json_get_str(json_at(list, 0), "component_appid");
 	if (json_len(list) != 1 || !only || str_copy(out, APPID_MAX + 1, only) < 0)
 		rc = err_set(err, ERR_REJECT, 0,
-			"there are %zu platforms: --platform COMPONENT says which one is meant",
+			"there are %zu platforms: --component COMPONENT says which one is meant",
 			json_len(list));
 	json_free(&answer);
 	return rc;

@@ -109,11 +109,11 @@ static int options(const struct operator_settings *s, const struct weixin_option
 /* --- quota, rid --------------------------------------------------------------------------------------------
  */
 
-enum { OPT_PLATFORM = 1000, OPT_ACCOUNT };
+enum { OPT_COMPONENT = 1000, OPT_APPID };
 
 static const struct argp_option whose[] = {
-	{"platform", OPT_PLATFORM, "COMPONENT", 0, "The platform; preset: the only one there is", 0},
-	{"account", OPT_ACCOUNT, "APPID", 0, "This account; preset: the platform itself", 0},
+	{"component", OPT_COMPONENT, "COMPONENT", 0, "The platform; preset: the only one there is", 0},
+	{"appid", OPT_APPID, "APPID", 0, "This account; preset: the platform itself", 0},
 	{NULL, 0, NULL, 0, NULL, 0},
 };
 
@@ -122,10 +122,10 @@ static error_t parse_whose(int key, char *arg, struct argp_state *state, const c
 	struct weixin_options *o = state->input;
 
 	switch (key) {
-	case OPT_PLATFORM:
+	case OPT_COMPONENT:
 		operator_check_appid(state, o->platform = arg);
 		return 0;
-	case OPT_ACCOUNT:
+	case OPT_APPID:
 		operator_check_appid(state, o->account = arg);
 		return 0;
 	case ARGP_KEY_ARG:

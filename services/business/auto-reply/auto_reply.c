@@ -77,7 +77,6 @@ static int answer(struct event *e, const struct rule *r, struct err *err)
 static int note_answer(struct auto_reply *a, const struct event *e, int64_t limit, struct err *err)
 {
 	const struct answer_note n = {
-		.component_appid = e->component_appid,
 		.appid = e->appid,
 		.openid = e->openid,
 		.event_id = e->id,
@@ -179,7 +178,8 @@ static int init(struct business *b, const void *conf, void **arg_out, struct err
 		free(a);
 		return rc;
 	}
-	service_add_check(business_service(b), "rules", true, has_rules, a);
+	if (business_service(b))
+		service_add_check(business_service(b), "rules", true, has_rules, a);
 	*arg_out = a;
 	return 0;
 }
@@ -194,8 +194,15 @@ static void release(void *arg)
 	free(a);
 }
 
+static int erase(const struct erasure *who, struct pg *pg, void *arg, struct err *err)
+{
+	(void)arg;
+	return store_erase(pg, who->appid, who->openid, who->before_ms, err);
+}
+
 static const struct business_route routes[] = {
-	{"weixin.*", on_event, .once = false},
+	BUSINESS_ROUTE("weixin.message.*", on_event),
+	BUSINESS_ROUTE("weixin.event.*", on_event),
 };
 
 const struct business_def auto_reply = {
@@ -209,4 +216,5 @@ const struct business_def auto_reply = {
 	.n_routes = sizeof(routes) / sizeof(routes[0]),
 	.init = init,
 	.release = release,
+	.erase = erase,
 };

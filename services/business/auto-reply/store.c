@@ -91,10 +91,9 @@ int store_list(struct pg *pg, const char *component_appid, const char *appid, co
 		pg_text(after_appid), pg_bool(with_rules), pg_int8(limit));
 }
 
-static void fan_of(const struct answer_note *n, uint8_t out[CRYPTO_SHA256_LEN])
+static void fan_of(const char *appid, const char *openid, uint8_t out[CRYPTO_SHA256_LEN])
 {
-	const struct crypto_piece pieces[] = {{n->component_appid, strlen(n->component_appid)}, {"\n", 1},
-		{n->appid, strlen(n->appid)}, {"\n", 1}, {n->openid, strlen(n->openid)}};
+	const struct crypto_piece pieces[] = {{appid, strlen(appid)}, {"\n", 1}, {openid, strlen(openid)}};
 
 	crypto_sha256(pieces, sizeof(pieces) / sizeof(pieces[0]), out);
 }
@@ -105,7 +104,7 @@ int store_note_answer(struct pg *pg, const struct answer_note *n, struct err *er
 	uint8_t fan[CRYPTO_SHA256_LEN];
 	int rc;
 
-	fan_of(n, fan);
+	fan_of(n->appid, n->openid, fan);
 	/* Events of one fan are handled one after the other, so nobody counts the same fan beside us. */
 	rc = PG_EXEC(pg,
 		"WITH event AS (SELECT to_timestamp($3 / 1000.0) AS at),"
@@ -122,6 +121,15 @@ int store_note_answer(struct pg *pg, const struct answer_note *n, struct err *er
 	rc = pg_affected(res) > 0 ? 0 : STORE_OVER;
 	pg_result_free(&res);
 	return rc;
+}
+
+int store_erase(struct pg *pg, const char *appid, const char *openid, int64_t before_ms, struct err *err)
+{
+	uint8_t fan[CRYPTO_SHA256_LEN];
+
+	fan_of(appid, openid, fan);
+	return PG_EXEC(pg, "DELETE FROM answers WHERE fan = $1 AND received_at < to_timestamp($2 / 1000.0)",
+		NULL, err, pg_bytea(fan, FAN_BYTES), pg_int8(before_ms));
 }
 
 int store_sweep(struct pg *pg, struct err *err)

@@ -51,11 +51,14 @@ int store_list(struct pg *pg, const char *component_appid, const char *appid, co
  * not. Doing it again is harmless, whatever happened. */
 #define STORE_OVER 1
 struct answer_note {
-	const char *component_appid, *appid, *openid, *event_id;
+	const char *appid, *openid, *event_id;
 	int64_t received_ms;
 	int64_t limit;
 };
 int store_note_answer(struct pg *pg, const struct answer_note *n, struct err *err);
+
+/* Forget what this fan was answered before then. */
+int store_erase(struct pg *pg, const char *appid, const char *openid, int64_t before_ms, struct err *err);
 
 /* Forget answers whose hour is long over: about once a minute. */
 int store_sweep(struct pg *pg, struct err *err);

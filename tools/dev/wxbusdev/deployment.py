@@ -323,6 +323,16 @@ def _release_check(deployment, instance):
     }
 
 
+def _probe(deployment, instance):
+    """The business of the SDK's own tests."""
+    return {
+        **_listening(deployment, instance, "admin"),
+        "WXBUS_DATABASE_URL": deployment.database_url_of("probe"),
+        "WXBUS_CALLER_KEYS_FILE": deployment.files.write_caller_keys(
+            "wxbus-probe", deployment.caller_lines("probe", ["/cgi-bin/tags/get", "/cgi-bin/message/custom/send"])),
+    }
+
+
 def _wxbus(deployment, _):
     return {
         "WXBUS_DATABASE_URL": deployment.database_url,
@@ -338,6 +348,7 @@ _SPECIFIC = {
     "wxbus-api-proxy": _api_proxy,
     "wxbus-auto-reply": _auto_reply,
     "wxbus-release-check": _release_check,
+    "wxbus-probe": _probe,
     "wxbus": _wxbus,
 }
 

@@ -17,7 +17,7 @@ CREATE TABLE rule_sets (
 -- Which events were answered, for accounts that limit the answers to one fan within an hour. Rows are forgotten soon
 -- after the hour; the fan is a hash, for nobody needs to know who it was.
 CREATE TABLE answers (
-	fan                bytea NOT NULL,            -- of component appid, appid and openid
+	fan                bytea NOT NULL,            -- of appid and openid
 	event_id           text NOT NULL,
 	received_at        timestamptz NOT NULL,
 	PRIMARY KEY (fan, event_id)
