@@ -19,7 +19,8 @@
 #include "common/base/banned.h"
 
 #define CALL_MS           20000 /* no call is begun later, so one step ends well within the lease */
-#define IDLE_MS           1000
+#define LOOK_EVERY_MS     250   /* an operator waits */
+#define SCHEDULE_EVERY_MS 1000
 #define TIDY_EVERY_MS     3600000
 #define NOTICE_MAX        (64 * 1024)
 #define ERRCODE_APPID     40013
@@ -32,6 +33,7 @@ struct sync_worker {
 	const struct exchange *x;
 	struct outbox *outbox;
 	int64_t every_s;
+	int64_t schedule_at_ms, tidy_at_ms; /* the thread's own */
 	pthread_t thread;
 	bool running;
 	pthread_mutex_t lock;
@@ -427,34 +429,44 @@ static void work(struct sync_worker *w, struct sync *y)
 	}
 }
 
-static int look_for_work(struct sync_worker *w, int64_t *tidied_ms, struct err *err)
+/* What nobody has asked for: seldom enough to cost nothing. */
+static int do_by_itself(struct sync_worker *w, struct err *err)
 {
 	struct buf platforms = BUF_INIT(STORE_PLATFORMS_MAX);
-	struct sync y;
 	int rc;
 
+	if (clock_mono_ms() < w->schedule_at_ms)
+		return 0;
+	w->schedule_at_ms = clock_mono_ms() + SCHEDULE_EVERY_MS;
 	store_list_platforms(w->x->store, &platforms);
 	rc = sync_schedule(w->x->store, buf_cstr(&platforms), w->every_s, err);
 	buf_release(&platforms);
-	while (rc == 0 && !wait(w, 0) && (rc = sync_claim(w->x->store, &y, err)) == 0)
-		work(w, &y);
-	if (rc >= 0 && clock_mono_ms() - *tidied_ms > TIDY_EVERY_MS) {
-		*tidied_ms = clock_mono_ms();
+	if (rc == 0 && clock_mono_ms() >= w->tidy_at_ms) {
+		w->tidy_at_ms = clock_mono_ms() + TIDY_EVERY_MS;
 		rc = sync_housekeeping(w->x->store, err);
 	}
+	return rc;
+}
+
+static int look_for_work(struct sync_worker *w, struct err *err)
+{
+	struct sync y;
+	int rc = do_by_itself(w, err);
+
+	while (rc == 0 && !wait(w, 0) && (rc = sync_claim(w->x->store, &y, err)) == 0)
+		work(w, &y);
 	return rc;
 }
 
 static void *run(void *arg)
 {
 	struct sync_worker *w = arg;
-	int64_t tidied_ms = 0;
 	struct err err;
 
 	do {
-		if (look_for_work(w, &tidied_ms, &err) < 0)
+		if (look_for_work(w, &err) < 0)
 			log_debug(NULL, "no look for syncs: %s", err.text); /* the keeper tells it once */
-	} while (!wait(w, IDLE_MS));
+	} while (!wait(w, LOOK_EVERY_MS));
 	return NULL;
 }
 

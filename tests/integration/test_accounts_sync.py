@@ -200,6 +200,20 @@ def test_a_sync_that_fails_for_good_says_so(world):
     assert answer.stdout.startswith(f"{world.component}: ") and "0 missing" in answer.stdout
 
 
+def test_a_list_that_lacks_too_many_accounts_is_not_believed(world):
+    world.database("INSERT INTO token_service.accounts (component_appid, appid, state, authorized_at)"
+                   " SELECT %s, 'wxmany' || n, 'authorized', now() FROM generate_series(1, 1001) n", world.component)
+    since = world.now()
+    state = world.sync(prune=True)
+    assert state["step"] == "failed" and "lacks 1001 of our accounts" in state["error"]
+    assert world.calls("api_get_authorizer_info", None, since) == []
+    assert world.database("SELECT DISTINCT state FROM token_service.accounts WHERE appid LIKE 'wxmany%%'") == [
+        ("authorized",)]
+    shown = world.deployment.command("accounts", "sync", "--dry-run", check=False)
+    assert shown.returncode == 1 and "failed: Weixin's list lacks" in shown.stdout
+    world.database("DELETE FROM token_service.accounts WHERE appid LIKE 'wxmany%%'")
+
+
 def test_the_operator_s_request_is_checked(world):
     for body in ({"prune": 1}, {"dry_run": "yes"}):
         assert world.start_sync(**body)[0] == 400

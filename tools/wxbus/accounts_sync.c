@@ -13,7 +13,7 @@
 
 #include "common/base/banned.h"
 
-#define LOOK_MS        500
+#define LOOK_MS        250
 #define AWAY_MS        60000 /* how long token-service may be away */
 #define PATH_MAX_BYTES 512
 
@@ -178,7 +178,7 @@ static const char *meaning(const struct json *sync, const char *finding)
 		const char *text;
 	} texts[] = {
 		{"added", "Weixin lists it, we did not know it; it is authorized now"},
-		{"changed", "Weixin lists a refresh token that we did not know; kept"},
+		{"changed", "Weixin lists a refresh token that we did not know"},
 		{"code_lost", "authorized, but nobody has exchanged its code: it has to authorize again"},
 		{"missing", "ours, but Weixin says that it does not authorize the platform"},
 		{"pruned", "un-authorized here, as it is at Weixin"},
