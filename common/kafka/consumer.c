@@ -37,6 +37,10 @@
 #define GIVE_BACK_MS      300   /* for the library's thread to take the partitions back */
 #define SAME_ERROR_MS     10000 /* the same complaint is reported so often at most */
 
+/* librdkafka's own. */
+#define PRESET_PREFETCH_KBYTES 65536
+#define FETCH_MAX_KBYTES       51200
+
 struct position {
 	const char *topic; /* of `assigned` */
 	int32_t partition;
@@ -500,7 +504,8 @@ int64_t consumer_lag(struct consumer *c)
 static int client_make(
 	struct consumer *c, const struct kafka_conf *conf, const struct consumer_options *o, struct err *err)
 {
-	char session[24];
+	int prefetch_kbytes = o->prefetch_kbytes ? o->prefetch_kbytes : PRESET_PREFETCH_KBYTES;
+	char session[24], prefetch[24], fetch[24];
 	const struct kafka_property own[] = {
 		{"group.id", o->group},
 		{"session.timeout.ms", session},
@@ -514,9 +519,14 @@ static int client_make(
 		{"fetch.wait.max.ms", "10"},
 		{"fetch.error.backoff.ms", "100"},
 		{"socket.timeout.ms", "10000"},
+		{"queued.max.messages.kbytes", prefetch},
+		{"fetch.max.bytes", fetch},
 	};
 	rd_kafka_conf_t *rk_conf;
 
+	snprintf(prefetch, sizeof(prefetch), "%d", prefetch_kbytes);
+	snprintf(fetch, sizeof(fetch), "%lld",
+		(long long)(prefetch_kbytes < FETCH_MAX_KBYTES ? prefetch_kbytes : FETCH_MAX_KBYTES) * 1024);
 	snprintf(session, sizeof(session), "%lld",
 		(long long)(o->session_timeout_ms ? o->session_timeout_ms : PRESET_SESSION_MS));
 	rk_conf = kafka_client_conf(conf, o->client_id, own, ARRAY_LEN(own), err);

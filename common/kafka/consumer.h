@@ -18,6 +18,9 @@ struct consumer_options {
 	bool from_beginning;        /* a new group's start; otherwise the end, committed on assignment */
 	size_t n_from_beginning;    /* the last so many of `topics` have no other start */
 	int64_t session_timeout_ms; /* 0: 6000 */
+	/* How much is read ahead while the caller is busy, about; at least 1024. 0: the library's own, 64
+	 * MiB, which a backlog of any size fills. */
+	int prefetch_kbytes;
 	/* Rebalance, on the polling thread; the partitions are gone for others once revoked returns.
 	 * consumer_free() tells of revocations too, while it waits. May be NULL. */
 	void (*assigned)(void *arg, const char *topic, int32_t partition);

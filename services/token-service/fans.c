@@ -26,6 +26,8 @@
 #define POLL_MS      200
 #define CLOSE_MS     5000
 #define LAG_EVERY_MS 5000
+/* All of a busy platform's messages pass here, and days of them at the first start. */
+#define PREFETCH_KBYTES 4096
 
 struct fans {
 	const struct kafka_conf *kafka;
@@ -130,6 +132,7 @@ static int read_once(struct fans *f, struct err *err)
 		.topics = topics,
 		.n_topics = 2,
 		.from_beginning = true,
+		.prefetch_kbytes = PREFETCH_KBYTES,
 	};
 	struct consumer *consumer = NULL;
 	int rc = consumer_new(&consumer, f->kafka, &options, err);

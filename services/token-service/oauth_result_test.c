@@ -83,6 +83,29 @@ static void a_result_is_a_signed_token_for_one_origin_and_one_minute(void **stat
 	buf_release(&token);
 }
 
+static void what_weixin_tells_of_a_visitor_is_passed_on(void **state)
+{
+	struct buf token = BUF_INIT(OAUTH_RESULT_MAX);
+	struct oauth_result full = result;
+	struct json *claims;
+	struct oauth_key key;
+
+	(void)state;
+	full.unionid = "u1";
+	full.nickname = "\xe5\xb0\x8f\xe6\x98\x8e \"<\\";
+	full.head_img_url = "https://thirdwx.qlogo.cn/x";
+	full.snapshot = true;
+	oauth_key_make(&key);
+	assert_int_equal(oauth_result_write(&full, &key, 1, &token), 0);
+	claims = part(strchr(buf_cstr(&token), '.') + 1);
+	assert_string_equal(json_get_str(claims, "unionid"), "u1");
+	assert_string_equal(json_get_str(claims, "nickname"), full.nickname);
+	assert_string_equal(json_get_str(claims, "headimgurl"), "https://thirdwx.qlogo.cn/x");
+	assert_true(json_get_bool(claims, "snapshot", false));
+	json_free(&claims);
+	buf_release(&token);
+}
+
 static void each_result_has_a_number_of_its_own(void **state)
 {
 	struct buf one = BUF_INIT(OAUTH_RESULT_MAX), other = BUF_INIT(OAUTH_RESULT_MAX);
@@ -136,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TESTING_CASE(a_result_is_a_signed_token_for_one_origin_and_one_minute),
+		TESTING_CASE(what_weixin_tells_of_a_visitor_is_passed_on),
 		TESTING_CASE(each_result_has_a_number_of_its_own),
 		TESTING_CASE(another_key_or_a_changed_character_does_not_verify),
 		TESTING_CASE(a_result_that_no_address_could_carry_is_not_made),

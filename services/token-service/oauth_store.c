@@ -117,15 +117,23 @@ static struct pg_param number_of(const char *state)
 	return pg_text_len(state, OAUTH_NUMBER_LEN);
 }
 
+/* A few of the old ones each time, and none that somebody else is deleting: nobody waits for it. */
+static int sweep_states(struct pg *pg, struct err *err)
+{
+	return pg_exec_script(pg,
+		"DELETE FROM token_service.oauth_states_used WHERE number IN (SELECT number"
+		" FROM token_service.oauth_states_used WHERE at < now() - interval '1 hour'"
+		" ORDER BY at LIMIT 100 FOR UPDATE SKIP LOCKED)",
+		err);
+}
+
 /* Repeated after an uncertain end it may find its own row: the visitor then has to begin again. */
 static int take_body(struct pg *pg, void *arg, struct err *err)
 {
 	struct pg_result *res = NULL;
 	int rc;
 
-	if (pg_exec_script(pg,
-		    "DELETE FROM token_service.oauth_states_used WHERE at < now() - interval '1 hour'",
-		    err) < 0 ||
+	if (sweep_states(pg, err) < 0 ||
 		PG_EXEC(pg,
 			"INSERT INTO token_service.oauth_states_used (number) VALUES ($1) ON CONFLICT DO "
 			"NOTHING",

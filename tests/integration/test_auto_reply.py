@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import subprocess
 import time
 
 import psycopg2
@@ -9,7 +10,9 @@ import pytest
 
 from wxbus_testing.timing import margin
 from wxbus_testing.whole import Whole, new_openid
+from wxbusdev import paths
 from wxbusdev.child import wait_until
+from wxbusdev.service import program_environment
 
 BUSINESS = "wxbus-auto-reply"
 RULES = {"rules": [
@@ -29,6 +32,15 @@ RULES = {"rules": [
      "reply": {"MsgType": "image", "Image": {"MediaId": "media-1"}}},
     {"name": "rest", "on": "default", "reply": {"MsgType": "transfer_customer_service"}},
 ]}
+
+
+def test_handlers_and_tables_on_a_real_postgresql(postgres):
+    """Their unit tests, which are skipped where there is none."""
+    answer = subprocess.run([paths.build_dir() / "test" / "auto_reply_test"], env=program_environment(
+        {"WXBUS_TEST_DATABASE_URL": postgres.create_database("auto_reply_test")}), stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+    assert answer.returncode == 0, answer.stdout
+    assert "SKIPPED" not in answer.stdout
 
 
 @pytest.fixture(scope="module")

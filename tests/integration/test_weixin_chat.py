@@ -8,8 +8,8 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from test_authorize_page import CONTRAST, SIZES, browse          # noqa: F401: browse is a fixture
 from test_weixin_sim import ACCOUNT, API, COMPONENT, KEY, SECRET, TOKEN, Receiver, Weixin
+from wxbus_testing.browser import CONTRAST, SIZES, browsers
 from wxbusdev.service import http_request
 
 FAN = "oChatFan0001"
@@ -55,9 +55,14 @@ def access(sim):
     return sim.account_tokens(sim.component_token())[0]
 
 
+@pytest.fixture(scope="module")
+def browser():
+    with browsers() as start:
+        yield start("phone")
+
+
 @pytest.fixture
-def page(sim, browse):                                             # noqa: F811
-    browser = browse("phone")
+def page(sim, browser):
     query = urllib.parse.urlencode({"component_appid": COMPONENT, "appid": ACCOUNT, "openid": FAN})
     browser.get(f"http://127.0.0.1:{sim.api_port}/weixin-sim/chat?{query}")
     wait(browser, lambda: browser.find_element(By.TAG_NAME, "body").get_attribute("data-ready"))
@@ -154,8 +159,7 @@ def test_a_broken_business_is_seen_as_in_the_app(sim, page, receiver):
     wait_shown(page, "[location]")
 
 
-def test_accounts_are_listed_and_a_form_of_another_site_cannot_speak(sim, browse):       # noqa: F811
-    browser = browse("phone")
+def test_accounts_are_listed_and_a_form_of_another_site_cannot_speak(sim, browser):
     browser.get(f"http://127.0.0.1:{sim.api_port}/weixin-sim")
     wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "li a"))
     check_layout(browser)
@@ -166,9 +170,8 @@ def test_accounts_are_listed_and_a_form_of_another_site_cannot_speak(sim, browse
         assert http_request(sim.api_port, "POST", "/weixin-sim/chat/say", json.dumps(said), headers)[0] == status
 
 
-def test_an_administrator_sees_the_permission_sets_and_confirms_or_refuses(sim, browse, receiver, logs):  # noqa: F811
+def test_an_administrator_sees_the_permission_sets_and_confirms_or_refuses(sim, browser, receiver, logs):
     token = sim.component_token()
-    browser = browse("phone")
 
     def arrive():
         code = sim.api(API + "api_create_preauthcode", {"component_appid": COMPONENT}, token)["pre_auth_code"]

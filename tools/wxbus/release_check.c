@@ -18,7 +18,7 @@
 
 #define GROUPS      5
 #define OUTPUT_MAX  ((size_t)64 << 20)
-#define SHOWN_BYTES 160
+#define SHOWN_BYTES 400
 /* Older than any real ticket: a receiver that keeps the newest one keeps the real one. */
 #define OLD_TICKET_S 1
 

@@ -1,0 +1,119 @@
+"""What operators watch: alert rules that fire when they should, and dashboards and rules that name what exists."""
+
+import json
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from wxbusdev import debian, paths
+
+FOLDER = paths.ROOT / "deploy" / "observability"
+DASHBOARDS = sorted((FOLDER / "grafana" / "dashboards").glob("*.json"))
+RULES = yaml.safe_load((FOLDER / "alerts.yml").read_text())
+ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
+SERVICES = ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check")
+
+
+@pytest.fixture(scope="module")
+def promtool():
+    program = debian.unpacked("prometheus") / "usr" / "bin" / "promtool"
+
+    def run(*arguments):
+        answer = subprocess.run([str(program), *map(str, arguments)], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False)
+        assert answer.returncode == 0, answer.stdout
+        return answer.stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def exported(new_deployment):
+    """{metric name: type} of everything that a whole wxbus says of itself."""
+    deployment = new_deployment()
+    deployment.start()
+    types = {}
+    for service in SERVICES:
+        status, _, text = deployment.request(service, "GET", "/metrics", what="admin")
+        assert status == 200
+        types.update(re.findall(r"^# TYPE (\S+) (\S+)$", text.decode(), re.MULTILINE))
+    return types
+
+
+def expressions():
+    """(where, expression) of every alert and every panel."""
+    found = [(rule["alert"], rule["expr"]) for rule in ALERTS]
+    for path in DASHBOARDS:
+        for panel in json.loads(path.read_text())["panels"]:
+            found += [(f"{path.name}: {panel['title']}", target["expr"]) for target in panel["targets"]]
+    return found
+
+
+def test_alerts_fire_when_they_should_and_only_then(promtool):
+    promtool("check", "config", FOLDER / "prometheus.yml")
+    promtool("test", "rules", FOLDER / "alerts_test.yml")
+
+
+def test_every_alert_is_tested_both_ways_and_has_a_paragraph():
+    tests = [case for test in yaml.safe_load((FOLDER / "alerts_test.yml").read_text())["tests"]
+             for case in test["alert_rule_test"]]
+    runbook = (paths.ROOT / "docs" / "runbook.md").read_text()
+    headings = re.findall(r"^### (\w+)\n(?=\S)", runbook, re.MULTILINE)
+    assert sorted(headings) == sorted(rule["alert"] for rule in ALERTS)
+    for rule in ALERTS:
+        name = rule["alert"]
+        assert {bool(case["exp_alerts"]) for case in tests if case["alertname"] == name} == {True, False}, name
+        assert rule["annotations"]["runbook"] == f"docs/runbook.md#{name.lower()}"
+        assert rule["labels"]["severity"] in ("page", "ticket")
+
+
+def test_every_expression_of_the_dashboards_is_promql(promtool, tmp_path):
+    rules = [{"record": f"panel:{number}", "expr": expression} for number, (_, expression) in enumerate(expressions())]
+    path = tmp_path / "panels.yml"
+    path.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
+    promtool("check", "rules", path)
+
+
+def test_each_metric_that_is_watched_exists_in_a_running_service(exported):
+    """With its kind: a histogram's buckets, a counter's rate, a gauge as it is."""
+    named = {}
+    for where, expression in expressions():
+        for name in re.findall(r"\b(?:wxbus|process)_\w+", re.sub(r'"[^"]*"', '""', expression)):
+            base = re.sub(r"_(bucket|sum|count)$", "", name)
+            if exported.get(base) == "histogram":
+                named[base] = where
+                continue
+            assert name in exported, f"{where}: no service has {name}"
+            counted = re.search(rf"(rate|increase)\({name}\b", expression)
+            assert not counted or exported[name] == "counter" or name.endswith("_missed"), (where, name)
+            named[name] = where
+    assert len(named) > 30
+
+
+def test_dashboards_are_whole():
+    """One per audience; panels have a sentence each, and none lies over another."""
+    boards = [json.loads(path.read_text()) for path in DASHBOARDS]
+    assert [board["uid"] for board in boards] == ["wxbus-engineer", "wxbus-operator"]
+    for board in boards:
+        ids = [panel["id"] for panel in board["panels"]]
+        assert len(set(ids)) == len(ids)
+        cells = set()
+        for panel in board["panels"]:
+            assert panel["description"].endswith(".") and panel["targets"]
+            at = panel["gridPos"]
+            of_panel = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+            assert not cells & of_panel and at["x"] + at["w"] <= 24, panel["title"]
+            cells |= of_panel
+
+
+def test_prometheus_asks_every_service_at_its_own_port(exported):
+    assert exported
+    jobs = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
+    assert {job["job_name"] for job in jobs} == set(SERVICES)
+    for job in jobs:
+        text = subprocess.run([str(paths.binary(job["job_name"])), "--help"], capture_output=True, text=True, check=True)
+        port = re.search(r"WXBUS_ADMIN_LISTEN.*?0\.0\.0\.0:(\d+)", text.stdout, re.DOTALL).group(1)
+        assert job["dns_sd_configs"][0]["port"] == int(port)
+        assert job["dns_sd_configs"][0]["names"] == [job["job_name"].removeprefix("wxbus-")]
