@@ -114,6 +114,16 @@ struct authorization {
 	const char *pre_auth_code;
 };
 
+/* An authorization that came to nothing is no news; what a registration told is, even without its code. */
+static bool is_news(const struct authorization *a, const char *outcome)
+{
+	const char *info_type = event_field(a->fields, "InfoType", NULL);
+
+	if (strcmp(outcome, "done") == 0)
+		return true;
+	return strcmp(info_type, "authorized") != 0 && strcmp(info_type, "updateauthorized") != 0;
+}
+
 static int settle_authorization(struct authorization *a, const char *outcome, struct err *err)
 {
 	struct buf notice = BUF_INIT(NOTICE_MAX);
@@ -123,7 +133,7 @@ static int settle_authorization(struct authorization *a, const char *outcome, st
 		.outcome = outcome,
 		.appid = a->id.appid,
 		.time_s = a->time_s,
-		.notice = strcmp(outcome, "done") == 0 ? &notice : NULL,
+		.notice = is_news(a, outcome) ? &notice : NULL,
 		.pre_auth_code = a->pre_auth_code,
 	};
 	int rc;

@@ -172,6 +172,14 @@ def test_a_registration_that_came_to_nothing_and_a_trial_are_told(world):
     assert notice.json["info"]["unique_id"] == trial["unique_id"]
 
 
+def test_a_registration_whose_code_is_lost_is_told_all_the_same(world):
+    appid = world.new_account(miniprogram=True)
+    world.push_event("notify_third_fasteregister", appid=appid, status=0, auth_code="queryauthcode@@@lost", msg="OK")
+    notice = wait_notice(world, appid, "notify_third_fasteregister")
+    assert notice.json["appid"] == appid and "lost" not in notice.value.decode()
+    assert world.token(appid)[0] == 404
+
+
 def test_a_call_that_may_have_taken_effect_is_made_once_and_told_so(world):
     since = world.now()
     world.sim.call("/admin/faults", path="/wxa/component/fastregisterbetaweapp", reset=True, when="after", count=1)

@@ -16,7 +16,7 @@ static struct json *with(const char *name, const char *value)
 
 static void a_text_is_what_was_set_last(void **state)
 {
-	struct office o = {NULL};
+	struct office o = {.texts = NULL};
 
 	(void)state;
 	assert_string_equal(office_get(&o, "open/wxa"), "");
@@ -32,7 +32,7 @@ static void a_text_is_what_was_set_last(void **state)
 
 static void counts_are_cleared_by_the_beginning_of_their_names(void **state)
 {
-	struct office o = {NULL};
+	struct office o = {.texts = NULL};
 
 	(void)state;
 	office_add(&o, "calls/wxa/x", 2);
@@ -48,7 +48,7 @@ static void counts_are_cleared_by_the_beginning_of_their_names(void **state)
 static void registrations_are_found_by_their_fields_and_end_in_their_order(void **state)
 {
 	struct registration *first, *second;
-	struct office o = {NULL};
+	struct office o = {.texts = NULL};
 
 	(void)state;
 	first = office_register(&o, REGISTRATION_ENTERPRISE, "wxc", "1", with("code", "91"));
