@@ -42,7 +42,7 @@ static void check_target(const char *text)
 	size_t len = sizeof(rule) - 1;
 
 	if (oauth_target_allows(rule, text) &&
-		(strncmp(text, rule, len) != 0 || !strchr("/?", text[len]) || strpbrk(text, "\\@#;\r\n ") ||
+		(strncmp(text, rule, len) != 0 || !strchr("/?", text[len]) || strpbrk(text, "\\#\r\n ") ||
 			oauth_target_origin_len(text) != strlen("https://a.cn")))
 		abort();
 	if (oauth_target_rule_ok(text) && !oauth_target_allows(text, text))

@@ -2,6 +2,8 @@
 
 import json
 import re
+import resource
+import statistics
 import subprocess
 import threading
 import time
@@ -44,25 +46,50 @@ def constant():
             assert process.wait(20) == 0
 
 
+def cpu_s():
+    """What the programs that we ran and waited for have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def run_wrk(script, url, seconds):
+    """(requests in a second, share of a core that it got, requests in a second of that)"""
+    before = cpu_s()
+    done = subprocess.run(["wrk", "-t1", "-c64", f"-d{seconds}s", "-s", script, url], capture_output=True, text=True,
+                          timeout=60, check=True)
+    used = cpu_s() - before
+    return (float(re.search(r"Requests/sec:\s*([\d.]+)", done.stdout)[1]), used / seconds,
+            int(re.search(r"(\d+) requests in", done.stdout)[1]) / used)
+
+
+def run_ours(url, seconds):
+    before = cpu_s()
+    # Few prepared ones: who has just used the processor up gets less of it.
+    report = load(url, "--connections", 64, "--pushes", 1000, "--repeat", "--duration-ms", seconds * 1000,
+                  "--expect", "success")
+    used = cpu_s() - before
+    return report["per_second"], used / seconds, report["pushes"] / used
+
+
 @pytest.mark.skipif(FACTOR > 1, reason="wrk has no sanitizers in it")
 def test_it_is_no_slower_than_wrk_by_much(constant, long, tmp_path, record_property):
-    """One thread and 64 connections each, in turn, so that a busy machine meets both; the middle one of the ratios."""
+    """One thread and 64 connections each, in turn. The rates are compared of rounds in which the machine let both run;
+    what each does with its processor time in all of them. The middle one of the ratios."""
     seconds, rounds = (10, 5) if long else (1, 5)
     script = tmp_path / "post.lua"
     script.write_text('wrk.method = "POST"\nwrk.headers["Content-Type"] = "text/xml"\nwrk.body = string.rep("x", 800)\n')
-    wrk, ours = [], []
+    by_time, by_cpu = [], []
     for _ in range(rounds):
-        done = subprocess.run(["wrk", "-t1", "-c64", f"-d{seconds}s", "-s", script, constant + "/push"],
-                              capture_output=True, text=True, timeout=60, check=True)
-        wrk.append(float(re.search(r"Requests/sec:\s*([\d.]+)", done.stdout)[1]))
-        report = load(constant + "/push/accounts/$APPID$", "--connections", 64, "--pushes", 10000, "--repeat",
-                      "--duration-ms", seconds * 1000, "--expect", "success")
-        ours.append(report["per_second"])
-    ratios = sorted(our / its for our, its in zip(ours, wrk))
-    text = f"{ratios[rounds // 2]:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}); wrk {wrk}, ours {ours} in a second"
+        wrk, ours = run_wrk(script, constant + "/push", seconds), run_ours(constant + "/push/$APPID$", seconds)
+        print("a second, share of a core, a second of it: wrk", wrk, "ours", ours)
+        by_cpu.append(ours[2] / wrk[2])
+        if min(wrk[1], ours[1]) >= 0.6:
+            by_time.append(ours[0] / wrk[0])
+    text = ", ".join(f"{name} {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+                     for name, ratios in (("by time", by_time), ("by processor time", by_cpu)) if ratios)
     record_property("of wrk's rate", text)
     print(text)
-    assert ratios[rounds // 2] >= 0.6, text
+    assert all(statistics.median(ratios) >= 0.6 for ratios in (by_time, by_cpu) if ratios), text
 
 
 def test_pushes_are_right_and_every_answer_is_judged(receiver):

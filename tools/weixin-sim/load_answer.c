@@ -1,5 +1,6 @@
 /* A receiver that does nothing: what a generator of load reaches against it is the generator's own limit. */
 #include "tools/weixin-sim/load.h"
+#include "tools/weixin-sim/load_http.h"
 
 #include "common/base/alloc.h"
 #include "common/base/str.h"
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -61,44 +61,25 @@ static int on_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* The length of the first whole request; 0: not whole yet. */
-static size_t whole_request(const char *in, size_t len)
-{
-	const char *end = memmem(in, len, "\r\n\r\n", 4), *line = in, *next;
-	int64_t body = 0;
-
-	if (!end)
-		return 0;
-	for (; line < end; line = next + 2) {
-		next = memmem(line, (size_t)(end + 2 - line), "\r\n", 2);
-		if (strncasecmp(line, "Content-Length:", 15) == 0) {
-			const struct str value =
-				str_trim((struct str){line + 15, (size_t)(next - line) - 15});
-
-			(void)str_to_int64(value.p, value.len, 0, REQUEST_MAX, &body);
-		}
-	}
-	body += end + 4 - in;
-	return (size_t)body <= len ? (size_t)body : 0;
-}
-
 /* False: the peer is done. */
 static bool serve(struct peer *p)
 {
 	ssize_t n = recv(p->fd, p->in + p->len, sizeof(p->in) - p->len, 0);
-	size_t whole;
+	struct load_head head = {.len = 0};
+	int rc;
 
 	if (n <= 0)
 		return n < 0 && (errno == EAGAIN || errno == EINTR);
 	p->len += (size_t)n;
-	while ((whole = whole_request(p->in, p->len)) > 0) {
+	while ((rc = load_head_read(p->in, p->len, REQUEST_MAX, &head)) > 0 &&
+		head.len + head.body <= p->len) {
 		/* As short as this it never fills a socket that its reader empties. */
 		if (send(p->fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL) != (ssize_t)sizeof(answer) - 1)
 			return false;
-		p->len -= whole;
-		memmove(p->in, p->in + whole, p->len);
+		p->len -= head.len + head.body;
+		memmove(p->in, p->in + head.len + head.body, p->len);
 	}
-	return p->len < sizeof(p->in);
+	return rc >= 0 && p->len < sizeof(p->in);
 }
 
 static void take_peers(int epoll, int listener)

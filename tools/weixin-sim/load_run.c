@@ -5,10 +5,10 @@
  * were due: so a stall of one second shows as a second for all that it would have met, and is not omitted
  * because the generator politely waited with it ("coordinated omission"). */
 #include "tools/weixin-sim/load.h"
+#include "tools/weixin-sim/load_http.h"
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
-#include "common/base/str.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -141,46 +140,8 @@ static void fail(struct run *r, struct conn *c, enum answer a, const char *why, 
 	c->retry_us = now_us;
 }
 
-struct head {
-	int status;
-	size_t len;  /* with its empty line */
-	size_t body; /* Content-Length */
-	bool close;
-};
-
-/* 1, 0 as long as the head is not whole, -1 for what is no answer. */
-static int read_head(const char *in, size_t len, struct head *out)
-{
-	const char *end = memmem(in, len, "\r\n\r\n", 4), *line = in, *next;
-	bool has_length = false;
-	int64_t n;
-
-	if (!end)
-		return 0;
-	*out = (struct head){.len = (size_t)(end - in) + 4};
-	if (len < 12 || memcmp(in, "HTTP/1.", 7) != 0 || str_to_int64(in + 9, 3, 100, 599, &n) < 0)
-		return -1;
-	out->status = (int)n;
-	out->close = in[7] == '0';
-	for (; line < end; line = next + 2) {
-		next = memmem(line, (size_t)(end + 2 - line), "\r\n", 2);
-		if (strncasecmp(line, "Content-Length:", 15) == 0) {
-			const struct str value =
-				str_trim((struct str){line + 15, (size_t)(next - line) - 15});
-
-			if (has_length || str_to_int64(value.p, value.len, 0, ANSWER_BYTES_MAX, &n) < 0)
-				return -1;
-			has_length = true;
-			out->body = (size_t)n;
-		} else if (strncasecmp(line, "Connection:", 11) == 0) {
-			out->close = strncasecmp(line + 11, " close", 6) == 0;
-		}
-	}
-	return has_length ? 1 : -1;
-}
-
-static enum answer judge(
-	const struct run *r, const struct conn *c, const struct head *head, char why[VERIFY_WHY_SIZE])
+static enum answer judge(const struct run *r, const struct conn *c, const struct load_head *head, int status,
+	char why[VERIFY_WHY_SIZE])
 {
 	struct json *reply = NULL;
 	struct verify_push expected;
@@ -188,8 +149,8 @@ static enum answer judge(
 	enum answer a;
 
 	why[0] = '\0';
-	if (head->status != 200) {
-		snprintf(why, VERIFY_WHY_SIZE, "status %d", head->status);
+	if (status != 200) {
+		snprintf(why, VERIFY_WHY_SIZE, "status %d", status);
 		return ANSWER_REFUSED;
 	}
 	if (head->body == strlen("success") && memcmp(c->in + head->len, "success", head->body) == 0)
@@ -204,10 +165,10 @@ static void on_readable(struct run *r, struct conn *c)
 {
 	ssize_t n = recv(c->fd, c->in + c->in_len, ANSWER_BYTES_MAX - c->in_len, 0);
 	char why[VERIFY_WHY_SIZE];
-	struct head head;
+	struct load_head head = {.len = 0};
 	int64_t now_us = clock_mono_us();
 	enum answer a;
-	int rc;
+	int rc, status;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -216,15 +177,16 @@ static void on_readable(struct run *r, struct conn *c)
 		return;
 	}
 	c->in_len += (size_t)n;
-	rc = read_head(c->in, c->in_len, &head);
+	rc = load_head_read(c->in, c->in_len, ANSWER_BYTES_MAX, &head);
+	status = load_head_status(c->in, c->in_len);
 	if (rc < 0 || (rc == 0 && c->in_len == ANSWER_BYTES_MAX) ||
-		(rc > 0 && c->in_len > head.len + head.body)) {
+		(rc > 0 && (status < 0 || !head.has_length || c->in_len > head.len + head.body))) {
 		fail(r, c, ANSWER_ILLEGAL, "no HTTP answer of a known length", now_us);
 		return;
 	}
 	if (rc == 0 || c->in_len < head.len + head.body)
 		return;
-	a = judge(r, c, &head, why);
+	a = judge(r, c, &head, status, why);
 	count(r, c, a, why, now_us);
 	if (head.close) {
 		r->result->reconnects++;

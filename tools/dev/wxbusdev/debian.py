@@ -1,5 +1,6 @@
 """A program of a Debian package, without installing it: some packages start a server that nobody asked for."""
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -17,7 +18,13 @@ def unpacked(package):
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = pathlib.Path(tempfile.mkdtemp(prefix=f"{package}.", dir=folder.parent))
     try:
-        _run(["apt-get", "-q", "download", package], partial)
+        try:
+            _run(["apt-get", "-q", "download", package], partial)
+        except ChildError:              # no package lists, or old ones
+            if os.geteuid() != 0:
+                raise
+            _run(["apt-get", "-q", "update"], partial)
+            _run(["apt-get", "-q", "download", package], partial)
         deb, = partial.glob("*.deb")
         _run(["dpkg", "-x", str(deb), str(partial / "files")], partial)
         if not folder.is_dir():         # another run may have been faster

@@ -1,0 +1,257 @@
+"""docker-compose.yml and deploy/kubernetes, without an engine or a cluster: they give each program what it asks for and
+nothing that it has no need of, keep what they promise of every container, and are what Kubernetes' own schemas allow."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from wxbusdev import debian, paths
+from wxbusdev.child import ChildError
+
+OVERLAYS = ("dev", "production")
+KUBERNETES = "1.34"                     # the version whose schemas the files must meet
+VALIDATOR = "1.37.0"                    # of kubernetes-validate, which brings the schemas along
+KUSTOMIZE_MAJOR = 5
+COMPOSE = yaml.safe_load((paths.ROOT / "docker-compose.yml").read_text())
+OURS = ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check")
+SECRET = re.compile(r"(?i)password=|postgresql://[^@\s]*:[^@\s]*@|-----BEGIN|[A-Za-z0-9+/]{43}=")
+
+
+def settings_of(program):
+    """({every setting}, {those that are required}) of a program, from its --help."""
+    text = subprocess.run([str(paths.binary(program)), "--help"], capture_output=True, text=True, check=True).stdout
+    rows = re.split(r"^  (?=WXBUS_)", text, flags=re.MULTILINE)[1:]
+    known = {row.split()[0]: row for row in rows}
+    return set(known), {name for name, row in known.items() if "(required)" in " ".join(row.split())}
+
+
+def check_settings(program, given):
+    """Every setting that is given exists, and none that is required is missing."""
+    known, required = settings_of(program)
+    plain = {name if name in known else name.removesuffix("_FILE") for name in given}
+    assert plain <= known, (program, plain - known)
+    assert required <= plain, (program, required - plain)
+
+
+# --- docker-compose.yml ------------------------------------------------------------------------------------------
+
+def service_of(program):
+    return COMPOSE["services"][program.removeprefix("wxbus-")]
+
+
+@pytest.mark.parametrize("program", OURS)
+def test_compose_gives_each_program_its_settings(program):
+    service = service_of(program)
+    assert service["command"] == [program]
+    check_settings(program, service["environment"])
+    files = [value for value in service["environment"].values() if value.startswith("/run/secrets/")]
+    assert sorted(files) == sorted(f"/run/secrets/{name}" for name in service["secrets"])
+
+
+def test_compose_shows_each_secret_to_those_who_need_it_only():
+    holders = {}
+    for name, service in COMPOSE["services"].items():
+        for secret in service.get("secrets", []):
+            holders.setdefault(secret, set()).add(name)
+    assert set(holders) == set(COMPOSE["secrets"])
+    assert holders["platforms.json"] == {"token-service"}
+    assert holders["database-url-token-service"] == {"token-service", "roles"}
+    assert holders["master-keys-token-service"] == {"token-service"}
+    assert holders["event-private-keys"] == {"token-service"}
+    assert "ingress" not in holders["database-url-migrate"]
+
+
+def test_compose_keeps_containers_small_in_rights():
+    for name, service in COMPOSE["services"].items():
+        assert not service["image"].rstrip("}").endswith("latest") and ":" in service["image"].split(":-")[-1], name
+        if name in ("kafka", "postgres"):       # what they write, and how, is their images' matter
+            continue
+        assert service["read_only"] is True and service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+    for name in ("kafka", "postgres", "release-check", "migrate"):
+        assert COMPOSE["services"][name]["networks"] == ["back"], name
+    assert COMPOSE["networks"]["back"] == {"internal": True}
+    public = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])
+              if not port.startswith("127.0.0.1:")]
+    assert public == COMPOSE["services"]["nginx"]["ports"]
+
+
+def test_compose_makes_every_key_file(tmp_path):
+    """make-secrets makes what the file names, readable by our programs, and never makes anything twice."""
+    shutil.copytree(paths.ROOT / "deploy", tmp_path / "deploy")
+    command = [str(tmp_path / "deploy" / "compose" / "make-secrets"), "--sim", "https://wx.example.com", "wx1234567890abcdef"]
+
+    def contents():
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+        return {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+
+    made = contents()
+    assert sorted(f"./secrets/{name}" for name in made) == sorted(row["file"] for row in COMPOSE["secrets"].values())
+    assert contents() == made
+    assert "app_secret" not in made["platforms-ingress.json"]
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    secrets = tmp_path / "secrets"
+    for program in OURS:
+        environment = dict(service_of(program)["environment"])
+        environment.update(WXBUS_CALLER_KEYS_FILE="") if program == "wxbus-release-check" else None
+        for name, value in environment.items():
+            environment[name] = re.sub(r"\$\{\w+:[-?]([^}]*)\}", r"\1", value).replace("/run/secrets", str(secrets))
+        if "WXBUS_PUBLIC_URL" in environment:
+            environment["WXBUS_PUBLIC_URL"] = "https://wx.example.com"
+        if "WXBUS_VERIFICATION_DIR" in environment:
+            environment["WXBUS_VERIFICATION_DIR"] = str(tmp_path / "verification")
+        answer = subprocess.run([str(paths.binary(program)), "--check"], env=environment, capture_output=True, text=True,
+                                check=False)
+        assert answer.returncode == 0, (program, answer.stderr)
+
+
+# --- deploy/kubernetes -------------------------------------------------------------------------------------------
+
+def kustomize_command():
+    """What renders an overlay: a kubectl that is new enough, else None."""
+    candidates = [shutil.which("kubectl")]
+    try:
+        candidates.append(str(debian.unpacked("kubernetes-client") / "usr" / "bin" / "kubectl"))
+    except (ChildError, OSError):
+        pass
+    for kubectl in filter(None, candidates):
+        answer = subprocess.run([kubectl, "version", "--client", "-o", "json"], capture_output=True, text=True, check=False)
+        version = re.search(r'"kustomizeVersion": "v(\d+)', answer.stdout)
+        if version and int(version.group(1)) >= KUSTOMIZE_MAJOR:
+            return [kubectl, "kustomize"]
+    return None
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    """{overlay: its documents}"""
+    command = kustomize_command()
+    if not command:
+        pytest.skip(f"neither PATH nor Debian has a kubectl with Kustomize {KUSTOMIZE_MAJOR} or later")
+    found = {}
+    for overlay in OVERLAYS:
+        text = subprocess.run([*command, str(paths.ROOT / "deploy" / "kubernetes" / "overlays" / overlay)],
+                              capture_output=True, text=True, check=True).stdout
+        found[overlay] = list(yaml.safe_load_all(text))
+    return found
+
+
+@pytest.fixture(scope="module")
+def validate(tmp_path_factory):
+    """validate(documents): what Kubernetes' schemas say against them, strictly; "" if nothing."""
+    folder = paths.cache_dir() / f"kubernetes-validate-{VALIDATOR}"
+    if not (folder / "done").exists():
+        install = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-input", "--target", str(folder),
+                                  "--upgrade", f"kubernetes-validate=={VALIDATOR}"],
+                                 stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if install.returncode != 0:
+            pytest.skip("kubernetes-validate cannot be had here")
+        (folder / "done").touch()
+    path = tmp_path_factory.mktemp("kubernetes") / "documents.yaml"
+
+    def check(documents):
+        path.write_text(yaml.safe_dump_all(documents))
+        answer = subprocess.run([sys.executable, "-m", "kubernetes_validate", "-k", KUBERNETES, "--strict", "--no-warn",
+                                 "--quiet", str(path)], env={"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin"},
+                                capture_output=True, text=True, check=False)
+        return "" if answer.returncode == 0 else answer.stdout + answer.stderr
+
+    return check
+
+
+def of_kind(documents, *kinds):
+    return [one for one in documents if one["kind"] in kinds]
+
+
+def name_of(document):
+    return document["metadata"]["name"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_kubernetes_files_meet_the_schemas(rendered, validate, overlay):
+    known = [one for one in rendered[overlay] if not one["apiVersion"].startswith("keda.sh/")]
+    assert len(known) > 20
+    assert validate(known) == ""
+
+
+def test_a_file_that_does_not_meet_the_schemas_is_noticed(rendered, validate):
+    broken = json.loads(json.dumps(of_kind(rendered["dev"], "Deployment")[0]))
+    broken["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
+    assert "readynessProbe" in validate([broken])
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_kubernetes_pods_keep_what_is_promised(rendered, overlay):
+    documents = rendered[overlay]
+    accounts = {name_of(one): one for one in of_kind(documents, "ServiceAccount")}
+    for workload in of_kind(documents, "Deployment", "Job"):
+        name, pod = name_of(workload), workload["spec"]["template"]["spec"]
+        assert pod["automountServiceAccountToken"] is False
+        assert accounts[pod["serviceAccountName"]]["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["runAsUser"] == 10001
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        container, = pod["containers"]
+        assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                                                "capabilities": {"drop": ["ALL"]}}
+        assert re.fullmatch(r"wxbus:\d+\.\d+\.\d+", container["image"])
+        assert set(container["resources"]["limits"]) == set(container["resources"]["requests"]) == {"cpu", "memory"}
+        for volume in pod["volumes"]:
+            assert set(volume) & {"secret", "configMap", "emptyDir"}, (name, volume)
+        if workload["kind"] == "Deployment":
+            assert {"startupProbe", "livenessProbe", "readinessProbe", "lifecycle"} <= set(container)
+            assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+            assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+            assert pod["terminationGracePeriodSeconds"] >= 20 + 5 + 10
+            assert pod["topologySpreadConstraints"]
+            assert workload["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert not of_kind(documents, "Secret")
+    assert not SECRET.search(yaml.safe_dump_all(documents))
+
+
+@pytest.mark.parametrize("program", OURS)
+def test_kubernetes_gives_each_program_its_settings(rendered, program):
+    documents = rendered["production"]
+    deployment, = [one for one in of_kind(documents, "Deployment") if name_of(one) == program]
+    container, = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["command"] == [program]
+    check_settings(program, [one["name"] for one in container["env"]])
+    settings = {name_of(one): one["data"] for one in of_kind(documents, "ConfigMap")}
+    for one in container["env"]:
+        if "valueFrom" in one:
+            reference = one["valueFrom"]["configMapKeyRef"]
+            assert reference["key"] in settings[reference["name"]], one
+    text = subprocess.run([str(paths.binary(program)), "--help"], capture_output=True, text=True, check=True).stdout
+    listening = {int(port) for port in re.findall(r"0\.0\.0\.0:(\d+)", text)}
+    assert {port["containerPort"] for port in container["ports"]} == listening
+
+
+def test_kubernetes_scales_and_survives_evictions(rendered):
+    production, dev = rendered["production"], rendered["dev"]
+    assert sorted(map(name_of, of_kind(production, "PodDisruptionBudget"))) == sorted(OURS)
+    assert [name_of(one) for one in of_kind(production, "HorizontalPodAutoscaler")] == ["wxbus-ingress"]
+    scaled = {name_of(one): one["spec"] for one in of_kind(production, "ScaledObject")}
+    assert set(scaled) == {"wxbus-api-proxy", "wxbus-release-check"}
+    for name, spec in scaled.items():
+        assert spec["scaleTargetRef"] == {"name": name} and spec["minReplicaCount"] >= 1
+        trigger = spec["triggers"][0]
+        assert trigger["type"] == "kafka" and trigger["metadata"]["consumerGroup"] == "wx." + name.removeprefix("wxbus-")
+    for one in of_kind(production, "Deployment"):
+        # A number of replicas beside an autoscaler would fight with it at every apply.
+        assert ("replicas" in one["spec"]) == (name_of(one) == "wxbus-token-service")
+    assert not of_kind(dev, "ScaledObject", "HorizontalPodAutoscaler")
+    assert {one["spec"]["replicas"] for one in of_kind(dev, "Deployment")} == {1}
+
+
+def test_kubernetes_closes_what_is_not_named(rendered):
+    policies = {name_of(one): one["spec"] for one in of_kind(rendered["production"], "NetworkPolicy")}
+    assert policies["wxbus"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/part-of": "wxbus"}}
+    assert policies["wxbus"]["policyTypes"] == ["Ingress", "Egress"]
+    for workload in of_kind(rendered["production"], "Deployment", "Job"):
+        assert workload["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/part-of"] == "wxbus"
+    to_database = policies["wxbus-database"]["podSelector"]["matchExpressions"][0]["values"]
+    assert "wxbus-ingress" not in to_database and "wxbus-release-check" not in to_database
