@@ -222,10 +222,13 @@ static void revoked(void *arg, const char *topic, int32_t partition)
 		w->revoking_since_ms = now; /* one wait for all partitions of a rebalance */
 	offsets_close(w->offsets, id, w->revoking_since_ms + REVOKE_WAIT_MS - now);
 	store_advanced(w, id);
-	if (p) {
-		drop_held(w, p);
-		*p = w->partitions[--w->n_partitions];
-	}
+	if (!p)
+		return;
+	/* The library would keep it paused when it comes back, without our knowing. */
+	if (p->paused && w->consumer)
+		(void)consumer_resume(w->consumer, topic, partition, NULL);
+	drop_held(w, p);
+	*p = w->partitions[--w->n_partitions];
 }
 
 static bool within(const struct offsets_load *l, size_t pending, size_t bytes, size_t span)

@@ -30,6 +30,8 @@ struct seen {
 	atomic_bool hold;  /* handlers wait until they may not go on */
 	atomic_int given_up;
 	atomic_bool early; /* handled before it was due */
+	int64_t delay_ms;  /* of records of the key 'a' */
+	atomic_bool never; /* they are not due before tomorrow */
 };
 
 static bool handle(void *arg, const struct kafka_record *r, struct worker_job *job)
@@ -62,15 +64,18 @@ static bool handle(void *arg, const struct kafka_record *r, struct worker_job *j
 /* Records of the key 'a' have to wait. */
 static int64_t due_ms(void *arg, const struct kafka_record *r)
 {
-	(void)arg;
-	return ((const char *)r->key)[0] == 'a' ? r->timestamp_ms + DELAY_MS : 0;
+	struct seen *s = arg;
+
+	if (((const char *)r->key)[0] != 'a')
+		return 0;
+	return r->timestamp_ms + (atomic_load(&s->never) ? 86400000 : s->delay_ms);
 }
 
 static bool handle_due(void *arg, const struct kafka_record *r, struct worker_job *job)
 {
 	struct seen *s = arg;
 
-	if (clock_wall_ms() < due_ms(NULL, r))
+	if (clock_wall_ms() < due_ms(s, r))
 		atomic_store(&s->early, true);
 	return handle(arg, r, job);
 }
@@ -214,7 +219,7 @@ static void a_member_that_settled_everything_leaves_nothing_to_the_next(void **s
 
 static void a_record_waits_for_its_time_and_those_of_its_partition_behind_it(void **state)
 {
-	struct seen s = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	struct seen s = {.lock = PTHREAD_MUTEX_INITIALIZER, .delay_ms = DELAY_MS};
 	struct kit *kit = *state;
 	struct worker *w;
 	int64_t began;
@@ -238,6 +243,29 @@ static void a_record_waits_for_its_time_and_those_of_its_partition_behind_it(voi
 	assert_false(atomic_load(&s.early));
 }
 
+/* The library keeps a partition paused that was taken away and has come back. */
+static void a_partition_that_waited_when_the_group_changed_goes_on_after_it(void **state)
+{
+	struct seen s = {.lock = PTHREAD_MUTEX_INITIALIZER, .never = true};
+	struct kit *kit = *state;
+	struct worker *first, *second;
+
+	first = start_member(kit, &s, true);
+	wait_ready(first);
+	publish_all(kit);
+	wait_count(&s, (KEYS - 1) * EACH);
+	second = start_member(kit, &s, true);
+	wait_ready(second);
+	atomic_store(&s.never, false);
+	worker_stop(second, clock_mono_ms() + 5000); /* whichever had the partition, the first has it now */
+	worker_free(&second);
+	wait_count(&s, KEYS * EACH);
+	worker_stop(first, clock_mono_ms() + 5000);
+	worker_free(&first);
+	assert_int_equal(s.n_new, KEYS * EACH);
+	assert_false(atomic_load(&s.early));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +273,7 @@ int main(void)
 		KIT_CASE(what_was_not_settled_comes_again_to_the_next_member),
 		KIT_CASE(a_member_that_settled_everything_leaves_nothing_to_the_next),
 		KIT_CASE(a_record_waits_for_its_time_and_those_of_its_partition_behind_it),
+		KIT_CASE(a_partition_that_waited_when_the_group_changed_goes_on_after_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
