@@ -2,6 +2,10 @@
 set -eu
 
 admin=$(cat /run/secrets/database-url-migrate)
+for _ in $(seq 60); do          # `docker-compose run` waits for nobody
+	! pg_isready -q -d "$admin" || break
+	sleep 1
+done
 for file in /run/secrets/database-url-*; do
 	[ "$file" != /run/secrets/database-url-migrate ] || continue
 	url=$(cat "$file")
