@@ -9,6 +9,7 @@ DEPS_PYTHON="python3-cryptography"
 DEPS_DEMO="kcat"
 DEPS_TEST="python3-pytest python3-pytest-timeout python3-jsonschema python3-yaml python3-confluent-kafka python3-psycopg2 kcat
 	chromium chromium-driver python3-selenium fonts-wqy-microhei wrk"
+DEPS_COMPOSE="docker.io docker-compose debootstrap iptables"
 DEPS_CLANG="clang llvm"
 DEPS_FORMAT="clang-format"
 

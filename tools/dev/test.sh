@@ -2,7 +2,7 @@
 # failed, and a part in which no test ran has failed.
 
 command_test() {
-	local kafka=auto sanitize=no long=no only="" limit=45m option
+	local kafka=auto sanitize=no long=no compose=no only="" limit=45m option
 	local jobs=$((3 * $(nproc)))            # unit tests mostly wait: for brokers, for time
 
 	while [ $# -gt 0 ]; do
@@ -12,6 +12,7 @@ command_test() {
 		--kafka=real | --kafka=embedded) kafka=${option#--kafka=} ;;
 		--long) long=yes limit=4h ;;
 		--sanitize) sanitize=yes ;;
+		--compose) compose=yes ;;
 		-k)
 			[ $# -gt 0 ] || { echo "./dev test: -k needs an expression" >&2; return 2; }
 			only=$1
@@ -24,6 +25,11 @@ command_test() {
 		esac
 	done
 
+	if [ $compose = yes ]; then
+		export WXBUS_TEST_LONG=$long
+		test_compose "$limit" ${only:+-k "$only"}
+		return
+	fi
 	deps_require BUILD DATABASE PYTHON TEST
 	kafka=$(test_choose_kafka "$kafka")
 	export WXBUS_TEST_KAFKA=$kafka WXBUS_TEST_LONG=$long
@@ -79,6 +85,20 @@ test_integration() {
 	shift 2
 	WXBUS_BUILD_DIR=$ROOT/build/$preset timeout --signal=ABRT --kill-after=1m "$limit" \
 		"$PYTHON" -m pytest tests/integration "$@"
+}
+
+# test_compose LIMIT [PYTEST_OPTION...]: the image and docker-compose.yml in a container engine of the tests' own.
+test_compose() {
+	local limit=$1
+
+	shift
+	deps_require PYTHON TEST KAFKA COMPOSE
+	command -v docker >/dev/null || deps_install docker-cli        # a package of its own since Debian 13
+	"$PYTHON" tests/compose/engine.py || return 0
+	TEST_FAILED=""
+	test_part "image and docker-compose.yml" timeout --signal=INT --kill-after=2m "$limit" \
+		"$PYTHON" -m pytest tests/compose "$@"
+	[ -z "$TEST_FAILED" ]
 }
 
 # Real if it can be had: Java, Maven and the jars. Asked for by name, its lack is an error.

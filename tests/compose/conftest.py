@@ -1,0 +1,52 @@
+"""`./dev test --compose`. Logs are in build/logs/compose/, or in the folder WXBUS_TEST_LOGS."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent)]
+
+from engine import ROOT, Engine, Stack                          # noqa: E402
+
+from wxbusdev import paths                                      # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def long():
+    return os.environ.get("WXBUS_TEST_LONG") == "yes"
+
+
+@pytest.fixture(scope="session")
+def logs():
+    return paths.fresh_dir(pathlib.Path(os.environ.get("WXBUS_TEST_LOGS") or ROOT / "build" / "logs" / "compose"))
+
+
+@pytest.fixture(scope="session")
+def engine(logs):
+    """The daemon, with every image built."""
+    engine = Engine(logs / "dockerd.log")
+    try:
+        engine.start()
+        engine.build_images()
+        yield engine
+    finally:
+        engine.close()
+
+
+@pytest.fixture(scope="session")
+def stack(engine, logs, tmp_path_factory):
+    """Everything up, the platform known to the simulator, two ingresses."""
+    stack = Stack(engine, tmp_path_factory.mktemp("compose"))
+    try:
+        stack.up("--scale", "ingress=2")
+        token, key = stack.platform["keys"][0]["token"], stack.platform["keys"][0]["encoding_aes_key"]
+        base = f"https://nginx:8443/push/{stack.platform['component_appid']}"
+        stack.sim.call("/admin/platforms", component_appid=stack.platform["component_appid"],
+                       app_secret=stack.platform["app_secret"], token=token, encoding_aes_key=key,
+                       event_url=f"{base}/authorization", message_url=f"{base}/accounts/$APPID$")
+        yield stack
+    finally:
+        stack.logs(logs / "compose.log")
+        stack.compose("down", "-v", "-t", "5", check=False)

@@ -1,0 +1,204 @@
+"""The image and docker-compose.yml, really run: the story and the release check through nginx and TLS, restarts under
+load, and what outlives them. The tests stand on each other, in this order."""
+
+import concurrent.futures
+import http.client
+import itertools
+import json
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+from engine import COMPONENT, IMAGE, SIM_IMAGE
+
+from wxbusdev.child import wait_until
+
+ACCOUNT = "wxcompose000000001"
+FAN = "oComposeFan00000000000000001"
+MAX_BYTES = 120 * 1000 * 1000
+OURS = ("ingress", "token-service", "api-proxy", "release-check")
+
+
+# --- the image ---------------------------------------------------------------------------------------------------
+
+def test_the_image_is_small_and_runs_as_nobody(engine):
+    assert engine.inspect(IMAGE, ".Size") < MAX_BYTES
+    config = engine.inspect(IMAGE, ".Config")
+    assert config["User"] == "10001:10001" and config["Healthcheck"]["Test"] == ["CMD", "wxbus-healthy"]
+    assert config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
+
+
+def test_the_image_holds_every_program_but_the_simulator(engine):
+    def programs(image):
+        return set(engine.docker("run", "--rm", "--network", "none", image, "ls", "/usr/local/bin").stdout.split())
+
+    ours = programs(IMAGE)
+    assert {"wxbus", "wxbus-healthy", *(f"wxbus-{name}" for name in OURS)} <= ours
+    assert programs(SIM_IMAGE) - ours == {"weixin-sim"}
+
+
+def test_the_image_lists_what_it_is_made_of(engine):
+    sbom = json.loads(engine.docker("run", "--rm", "--network", "none", IMAGE, "cat",
+                                    "/usr/local/share/wxbus/sbom.spdx.json").stdout)
+    assert sbom["spdxVersion"] == "SPDX-2.3"
+    names = {package["name"] for package in sbom["packages"]}
+    assert {"wxbus", "librdkafka1", "libcivetweb1", "libssl3t64", "libc6"} <= names
+    ids = {package["SPDXID"] for package in sbom["packages"]}
+    assert {one["relatedSpdxElement"] for one in sbom["relationships"]} == ids
+
+
+# --- the story ---------------------------------------------------------------------------------------------------
+
+def https(stack, method, path, body=None):
+    """(status, headers, body) through nginx; its certificate must be good for localhost."""
+    context = ssl.create_default_context(cafile=stack.certificate)
+    connection = http.client.HTTPSConnection("localhost", stack.https_port, timeout=10, context=context)
+    try:
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()
+
+
+def call_api(stack, key, text):
+    """customer-service message to FAN through api-proxy: (status, JSON)."""
+    connection = http.client.HTTPConnection("127.0.0.1", stack.api_port, timeout=30)
+    try:
+        connection.request("POST", f"/accounts/{ACCOUNT}/cgi-bin/message/custom/send",
+                           json.dumps({"touser": FAN, "msgtype": "text", "text": {"content": text}}),
+                           {"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def caller_key(stack):
+    stack.sim.push_ticket(COMPONENT)
+    stack.sim.add_account(ACCOUNT, user_name="gh_compose00001", func_ids=[1, 2, 3], fans=[FAN])
+    assert stack.sim.push_authorized(COMPONENT, ACCOUNT)["answer"] == "success"
+    wait_until(lambda: '"authorized"' in stack.compose("run", "--rm", "wxbus", "accounts", "show", COMPONENT, ACCOUNT,
+                                                       check=False).stdout, 60, "the account is authorized")
+    return stack.wxbus("callers", "add", "--component", COMPONENT, "--id", "test", "--accounts", "*",
+                       "--paths", "/cgi-bin/*").split()[-1]
+
+
+def test_the_story_goes_through_nginx_and_tls(stack, caller_key):
+    pushed = stack.sim.push_text(COMPONENT, ACCOUNT, FAN, "hello wxbus")
+    assert pushed["answer"] == "success" and pushed["url"].startswith("https://nginx:")
+    assert [one for one in stack.topic("messages") if one.get("Content") == "hello wxbus"]
+    status, answer = call_api(stack, caller_key, "thank you")
+    assert status == 200 and answer["errcode"] == 0
+    assert "thank you" in json.dumps(stack.sim.fan_messages(ACCOUNT, FAN))
+
+
+def test_the_release_check_passes(stack, caller_key):
+    check = stack.sim.release_check(COMPONENT, group=2, api_limit_ms=15000)
+    assert check["ok"], [item for item in check["items"] if not item["ok"]]
+
+
+def test_nginx_shows_what_is_public_and_nothing_else(stack):
+    status, headers, _ = https(stack, "GET", f"/authorize/{COMPONENT}")
+    assert status == 200 and headers["Strict-Transport-Security"]
+    assert https(stack, "GET", f"/push/{COMPONENT}/authorization")[0] in (400, 403)
+    for path in ("/", "/v1/accounts", "/metrics", "/healthz", f"/accounts/{ACCOUNT}/cgi-bin/menu/get"):
+        assert https(stack, "GET", path)[0] == 404, path
+    assert https(stack, "POST", f"/push/{COMPONENT}/authorization", b"x" * (300 * 1024))[0] == 413
+
+
+def test_a_client_that_sends_half_a_request_is_let_go(stack):
+    with socket.create_connection(("127.0.0.1", stack.http_port), timeout=30) as slow:
+        slow.sendall(b"GET /x HTTP/1.1\r\nHost: local")
+        assert slow.recv(1) == b""
+
+
+# --- restarts ----------------------------------------------------------------------------------------------------
+
+class Load:
+    """Pushes one after the other from a few threads until the end of the `with`; each text is sent once."""
+
+    def __init__(self, stack, threads=4):
+        self._stack, self._stop, self._numbers = stack, threading.Event(), itertools.count()
+        self._pool = concurrent.futures.ThreadPoolExecutor(threads)
+        self.acknowledged, self.others = [], []
+        self._threads = threads
+        self._name = f"load {time.monotonic_ns()} "
+
+    def __enter__(self):
+        self._futures = [self._pool.submit(self._push) for _ in range(self._threads)]
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._pool.shutdown()
+        for future in self._futures:
+            future.result()
+
+    def _push(self):
+        while not self._stop.wait(0.02):
+            number = next(self._numbers)
+            text = f"{self._name}{number}"
+            pushed = self._stack.sim.push_text(COMPONENT, ACCOUNT, f"oComposeLoad{number:016d}", text)
+            if pushed["answer"] == "success":
+                self.acknowledged.append(text)
+            else:
+                self.others.append((pushed["answer"], pushed["status"], pushed["ms"], pushed["why"]))
+
+    def on_topic(self):
+        return [one["Content"] for one in self._stack.topic("messages")
+                if one.get("Content", "").startswith(self._name)]
+
+
+def test_each_of_our_containers_restarts_under_load(stack, caller_key, record_property):
+    """Nothing is lost, nothing is refused, nothing is written twice."""
+    with Load(stack) as load:
+        for service in OURS:
+            for container in stack.containers(service):
+                before = len(load.acknowledged)
+                stack.restart(container)
+                wait_until(lambda: len(load.acknowledged) > before + 10, 60, f"pushes after {service}'s restart")
+    record_property("pushes", len(load.acknowledged))
+    print(f"{len(load.acknowledged)} pushes acknowledged during {len(OURS) + 1} restarts, others: {load.others}")
+    assert load.others == []
+    assert sorted(load.on_topic()) == sorted(load.acknowledged)
+
+
+def test_nothing_acknowledged_is_lost_when_what_it_stands_on_restarts(stack, caller_key):
+    with Load(stack) as load:
+        for service in ("postgres", "kafka", "nginx"):
+            container, = stack.containers(service)
+            stack.restart(container)
+            before = len(load.acknowledged)
+            wait_until(lambda: len(load.acknowledged) > before + 10, 90, f"pushes after {service}'s restart")
+    print(f"{len(load.acknowledged)} pushes acknowledged, {len(load.others)} not")
+    assert set(load.acknowledged) <= set(load.on_topic())
+    wait_until(lambda: call_api(stack, caller_key, "still here")[0] == 200, 60, "a call after the restarts")
+
+
+def test_down_and_up_keep_all_state(stack, caller_key):
+    """The simulator, which forgets, stays."""
+    before = len(stack.topic("messages"))
+    services = [service for service in set(stack.containers().values()) if service != "weixin-sim"]
+    stack.compose("rm", "-f", "-s", *services)
+    stack.up("--scale", "ingress=2")
+    assert len(stack.topic("messages")) >= before
+    assert stack.sim.push_text(COMPONENT, ACCOUNT, FAN, "after")["answer"] == "success"
+    wait_until(lambda: call_api(stack, caller_key, "and again")[1]["errcode"] == 0, 60, "a call with the kept token")
+
+
+def test_a_backup_of_the_database_restores(stack, caller_key, tmp_path):
+    """Step by step as docs/operations.md says: the account's tokens and the caller's key are back."""
+    dump = tmp_path / "wxbus.dump"
+    with open(dump, "wb") as out:
+        stack.in_postgres("pg_dump", "-U", "postgres", "-Fc", "wxbus", stdin=subprocess.DEVNULL, stdout=out)
+    stack.lose_database()
+    with open(dump, "rb") as saved:
+        stack.in_postgres("pg_restore", "-U", "postgres", "-d", "wxbus", "--exit-on-error", stdin=saved)
+    stack.up("--scale", "ingress=2")
+    wait_until(lambda: call_api(stack, caller_key, "restored")[1]["errcode"] == 0, 60, "a call after the restore")
+    assert '"authorized"' in stack.wxbus("accounts", "show", COMPONENT, ACCOUNT)
