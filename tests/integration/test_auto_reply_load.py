@@ -82,13 +82,19 @@ def cpu_seconds(service):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def resident_mb(service):
+    status = pathlib.Path(f"/proc/{service.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
 def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 @pytest.mark.real_kafka
 def test_ten_thousand_accounts_with_fifty_rules_each(new_deployment, long, tmp_path, record_property):
-    n_accounts, rate, seconds = (10_000, 2000, 30) if long else (300, 300, 4)
+    # A broker and topics that have only just begun are slow: the first seconds are no part of the figures.
+    n_accounts, rate, warm_up, seconds = (10_000, 2000, 10, 30) if long else (300, 300, 2, 3)
     deployment = new_deployment()
     component = deployment.platform.component_appid
     accounts = [f"wxload{number:010d}" for number in range(n_accounts)]
@@ -111,7 +117,7 @@ def test_ten_thousand_accounts_with_fifty_rules_each(new_deployment, long, tmp_p
     events, answers, asked = Events(deployment, ["auto-reply"]), Answers(deployment), {}
     answers.start()
     began, used = time.monotonic(), cpu_seconds(business)
-    for number in range(rate * seconds):
+    for number in range(rate * (warm_up + seconds)):
         text, rule = question(random_)
         appid = random_.choice(accounts)
         event_id = events.text(appid, random_.choice(fans), text)
@@ -144,9 +150,9 @@ def test_ten_thousand_accounts_with_fifty_rules_each(new_deployment, long, tmp_p
     for event_id, (_, appid, rule) in asked.items():
         verdict = json.loads(answers.answers[event_id][1])
         assert verdict["verdict"] == "reply" and verdict["reply"]["Content"] == f"{appid} {rule}"
-    took = [1000 * (answers.answers[event_id][0] - at) for event_id, (at, _, _) in asked.items()]
+    took = [1000 * (answers.answers[event_id][0] - at) for event_id, (at, _, _) in list(asked.items())[rate * warm_up:]]
     figures = {"import_s": imported, "ready_s": ready, "p50_ms": percentile(took, 0.5), "p99_ms": percentile(took, 0.99),
-               "max_ms": max(took), "cpu_us_each": 1e6 * used / len(asked), "change_ms": 1000 * in_force}
+               "max_ms": max(took), "cpu_us_each": 1e6 * used / len(asked), "change_ms": 1000 * in_force, "resident_mb": resident_mb(business)}
     for name, figure in figures.items():
         record_property(name, round(figure, 1))
     print(f"{n_accounts} accounts, {rate} messages/s for {seconds} s: " +
