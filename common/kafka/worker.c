@@ -54,9 +54,10 @@ struct worker {
 
 	atomic_llong lag;
 	atomic_bool ready;
-	atomic_bool stopping; /* no new records */
-	atomic_bool finished; /* all that was taken is handled */
-	atomic_bool hurry;    /* the deadline has come: stop waiting for anything */
+	atomic_bool stopping;        /* no new records */
+	atomic_llong begin_until_ms; /* monotonic; nothing is begun any more then */
+	atomic_bool finished;        /* all that was taken is handled */
+	atomic_bool hurry;           /* the deadline has come: stop waiting for anything */
 	pthread_t thread;
 	bool runs;
 };
@@ -162,7 +163,8 @@ static void job_run(void *arg, void *job)
 	struct worker *w = arg;
 	struct worker_job *j = job;
 
-	if (!atomic_load(&w->hurry) && offsets_begin(w->offsets, &j->ticket))
+	if (!atomic_load(&w->hurry) && clock_mono_ms() < atomic_load(&w->begin_until_ms) &&
+		offsets_begin(w->offsets, &j->ticket))
 		offsets_end(w->offsets, &j->ticket, w->options.handle(w->options.arg, &j->record, j));
 	job_free(w, j);
 }
@@ -420,6 +422,7 @@ int worker_new(
 
 	w->kafka = conf;
 	atomic_store(&w->lag, -1);
+	atomic_store(&w->begin_until_ms, INT64_MAX);
 	copy_options(w, o);
 	w->offsets = offsets_new();
 	if ((rc = lanes_new(&w->lanes, o->threads, &lanes, err)) < 0 || (rc = join_group(w, err)) < 0)
@@ -439,6 +442,8 @@ failed:
 
 void worker_stop(struct worker *w, int64_t deadline_mono_ms)
 {
+	if (w->options.begin_ms > 0)
+		atomic_store(&w->begin_until_ms, clock_mono_ms() + w->options.begin_ms);
 	atomic_store(&w->stopping, true);
 	while (w->runs && !atomic_load(&w->finished) && clock_mono_ms() < deadline_mono_ms)
 		clock_sleep_ms(WAIT_STEP_MS / 2);

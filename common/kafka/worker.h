@@ -29,6 +29,9 @@ struct worker_options {
 	size_t most_bytes;   /* what they hold; 0: 64 MiB */
 	size_t most_span;    /* records from the oldest of them on, settled ones too, for a crash brings them
 				again; 0: 100,000 */
+	/* So long after worker_stop() what was read is still begun; 0: until its deadline. What is left comes
+	 * again, and with it what was settled behind it. */
+	int64_t begin_ms;
 	/* The part of the record that orders it, borrowed from the record; length 0: in no order. NULL: the
 	 * whole key. */
 	size_t (*lane)(void *arg, const struct kafka_record *r, const char **lane_out);

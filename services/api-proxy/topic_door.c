@@ -19,6 +19,7 @@
  * it. */
 #define MOST_PENDING 16384
 #define MOST_BYTES   (16 * 1024 * 1024)
+#define BEGIN_MS     2000 /* a backlog is left to the next process: it would outlast any time to end in */
 
 struct topic_door {
 	const struct topic_work *work;
@@ -74,6 +75,7 @@ static int join_group(struct topic_door *d, const struct kafka_conf *kafka, int 
 		.threads = threads,
 		.most_pending = MOST_PENDING,
 		.most_bytes = MOST_BYTES,
+		.begin_ms = BEGIN_MS,
 		.lane = lane,
 		.shares = shares,
 		.handle = handle,

@@ -449,6 +449,7 @@ class Writer:
         assert self._bench.producer.flush(10) == 0
 
 
+@pytest.mark.timeout(900)               # at full size 20 times some 7 s, until the dead one's session is over
 def test_kills_under_load_leave_each_request_one_effect_and_one_result(bench, long, record_property):
     kills, lanes, rng = 20 if long else 2, 16, random.Random(20261121)
     killed_at = []
@@ -601,6 +602,25 @@ def test_the_proxy_drains_and_comes_back(bench):
         assert over_http.result()[0] == 200
         assert results.by_id("drain-1").json["outcome"] == "ok"
         bench.proxy = bench.deployment.start_one("wxbus-api-proxy", settings=bench.settings)
+
+
+def test_a_backlog_does_not_keep_the_proxy_from_ending(bench):
+    """What it has read and not begun is left to the next process."""
+    gate = threading.Event()
+    bench.weixin.plan("/cgi-bin/slow", lambda: gate.wait(0.5) and OK)
+    names = [f"left-{number}" for number in range(1500)]
+    with bench.results() as results:
+        for name in names:
+            bench.request(name, path="/cgi-bin/slow", lane=name, flush=False)
+        assert bench.producer.flush(10) == 0
+        wait_until(lambda: len(bench.weixin.calls) >= 32, 20, "calls under way")
+        bench.deployment.finish("wxbus-api-proxy")
+        called = len(bench.weixin.calls)
+        assert called < len(names)
+        gate.set()
+        bench.proxy = bench.deployment.start_one("wxbus-api-proxy", settings=bench.settings)
+        wait_until(lambda: set(names) <= {record.event_id for record in results.read_to_end()}, 60, "a result for each", 0.2)
+    assert sorted(json.loads(call.body)["n"] for call in bench.weixin.calls) == sorted(names)
 
 
 def test_no_secret_is_logged(bench):

@@ -328,5 +328,6 @@ def test_one_stalled_account_does_not_slow_the_others(bench, long, record_proper
     record_property("p99 of the others, beside", f"{beside.p99_ms():.1f} ms ({len(beside.took_ms)} calls in {stall_s} s)")
     record_property("refused with 429", stuck.statuses[429])
     assert set(stuck.statuses) == {200, 429} and not stuck.failures
-    # A short run has few calls: what a busy machine does to the hundredth of them says nothing below 100 ms.
-    assert beside.p99_ms() < (3 * alone_ms if long else max(3 * alone_ms, 100)), (alone_ms, beside.p99_ms())
+    # A short run has few calls, and a busy machine holds the hundredth of them up now and then; one that waited for
+    # the stalled account would take longer than all of the run.
+    assert beside.p99_ms() < (3 * alone_ms if long else max(3 * alone_ms, 1000)), (alone_ms, beside.p99_ms())
