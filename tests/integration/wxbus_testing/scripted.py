@@ -32,7 +32,11 @@ class Peer:
 
             def do_GET(self):
                 url = urllib.parse.urlsplit(self.path)
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                length = int(self.headers.get("Content-Length") or 0)
+                body = self.rfile.read(length)
+                if len(body) < length:          # whoever sent it died over it: no request
+                    self.close_connection = True
+                    return
                 answer = peer.answer(self.command, url.path, url.query, body, self.headers)
                 if answer is None:
                     self.close_connection = True
