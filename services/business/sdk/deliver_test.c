@@ -121,7 +121,7 @@ static enum settlement on_click(struct event *e, void *arg)
 static enum settlement on_result(struct event *e, void *arg)
 {
 	(void)arg;
-	return run(e, e->type);
+	return run(e, arena_strdup(&t.arena, e->type)); /* looked at when the event is gone */
 }
 
 #define N_ROUTES 4
