@@ -19,7 +19,7 @@ from wxbusdev.child import wait_until
 ACCOUNT = "wxcompose000000001"
 FAN = "oComposeFan00000000000000001"
 MAX_BYTES = 120 * 1000 * 1000
-OURS = ("ingress", "token-service", "api-proxy", "release-check")
+OURS = ("ingress", "token-service", "api-proxy", "release-check", "auto-reply")
 
 
 # --- the image ---------------------------------------------------------------------------------------------------

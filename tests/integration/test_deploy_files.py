@@ -18,7 +18,7 @@ KUBERNETES = "1.34"                     # the version whose schemas the files mu
 VALIDATOR = "1.37.0"                    # of kubernetes-validate, which brings the schemas along
 KUSTOMIZE_MAJOR = 5
 COMPOSE = yaml.safe_load((paths.ROOT / "docker-compose.yml").read_text())
-OURS = ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check")
+OURS = ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check", "wxbus-auto-reply")
 SECRET = re.compile(r"(?i)password=|postgresql://[^@\s]*:[^@\s]*@|-----BEGIN|[A-Za-z0-9+/]{43}=")
 
 
@@ -98,7 +98,7 @@ def test_compose_makes_every_key_file(tmp_path):
     secrets = tmp_path / "secrets"
     for program in OURS:
         environment = dict(service_of(program)["environment"])
-        environment.update(WXBUS_CALLER_KEYS_FILE="") if program == "wxbus-release-check" else None
+        environment.pop("WXBUS_CALLER_KEYS_FILE", None)       # made by the running api-proxy
         for name, value in environment.items():
             environment[name] = re.sub(r"\$\{\w+:[-?]([^}]*)\}", r"\1", value).replace("/run/secrets", str(secrets))
         if "WXBUS_PUBLIC_URL" in environment:
@@ -235,7 +235,7 @@ def test_kubernetes_scales_and_survives_evictions(rendered):
     assert sorted(map(name_of, of_kind(production, "PodDisruptionBudget"))) == sorted(OURS)
     assert [name_of(one) for one in of_kind(production, "HorizontalPodAutoscaler")] == ["wxbus-ingress"]
     scaled = {name_of(one): one["spec"] for one in of_kind(production, "ScaledObject")}
-    assert set(scaled) == {"wxbus-api-proxy", "wxbus-release-check"}
+    assert set(scaled) == {"wxbus-api-proxy", "wxbus-release-check", "wxbus-auto-reply"}
     for name, spec in scaled.items():
         assert spec["scaleTargetRef"] == {"name": name} and spec["minReplicaCount"] >= 1
         trigger = spec["triggers"][0]

@@ -13,7 +13,8 @@ FOLDER = paths.ROOT / "deploy" / "observability"
 DASHBOARDS = sorted((FOLDER / "grafana" / "dashboards").glob("*.json"))
 RULES = yaml.safe_load((FOLDER / "alerts.yml").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
-SERVICES = ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check")
+SERVICES = ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check",
+            "wxbus-auto-reply")
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,7 @@ def exported(new_deployment):
     """{metric name: type} of everything that a whole wxbus says of itself."""
     deployment = new_deployment()
     deployment.start()
+    deployment.start("wxbus-auto-reply")
     types = {}
     for service in SERVICES:
         status, _, text = deployment.request(service, "GET", "/metrics", what="admin")
