@@ -222,7 +222,7 @@ static int update_authorized(struct pg *pg, const struct credential_id *id,
 	pg_result_free(&res);
 	buf_release(&func_ids);
 	if (rc == 0 && has_refresh_token)
-		rc = credential_keep_in_history(pg, id, &sealed->refresh_token, err);
+		rc = credential_keep_in_history(pg, id, a->token.refresh_token, &sealed->refresh_token, err);
 	return rc;
 }
 
@@ -268,7 +268,7 @@ static int adopt_refresh_token(struct pg *pg, const struct keys *keys, const str
 		" WHERE component_appid = $1 AND appid = $2 AND refresh_token IS NULL",
 		&res, err, pg_text(id->component_appid), pg_text(id->appid), seal_param(&sealed));
 	if (rc == 0 && pg_affected(res) > 0)
-		rc = credential_keep_in_history(pg, id, &sealed, err);
+		rc = credential_keep_in_history(pg, id, token, &sealed, err);
 	pg_result_free(&res);
 	buf_release(&sealed);
 	return rc;
@@ -398,7 +398,7 @@ int account_offer_refresh_token(const struct store *s, struct pg *pg, const stru
 		" WHERE component_appid = $1 AND appid = $2 AND state = 'authorized'",
 		&res, err, pg_text(id->component_appid), pg_text(id->appid), seal_param(&sealed));
 	if (rc == 0 && pg_affected(res) > 0)
-		rc = credential_keep_in_history(pg, id, &sealed, err);
+		rc = credential_keep_in_history(pg, id, refresh_token, &sealed, err);
 	pg_result_free(&res);
 	buf_release(&sealed);
 	return rc;

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/secret.h"
 #include "common/base/str.h"
+#include "common/crypto/crypto.h"
 #include "common/json/json.h"
 #include "services/token-service/audit.h"
 #include "services/token-service/outbox.h"
@@ -256,13 +257,19 @@ static int store_platform(struct pg *pg, const struct ending *e, const struct bu
 	return rc;
 }
 
-int credential_keep_in_history(
-	struct pg *pg, const struct credential_id *id, const struct buf *sealed, struct err *err)
+int credential_keep_in_history(struct pg *pg, const struct credential_id *id, const char *refresh_token,
+	const struct buf *sealed, struct err *err)
 {
+	const struct crypto_piece piece = {refresh_token, strlen(refresh_token)};
+	uint8_t sha256[CRYPTO_SHA256_LEN];
+
+	crypto_sha256(&piece, 1, sha256);
 	return PG_EXEC(pg,
-		"INSERT INTO token_service.refresh_token_history (component_appid, appid, refresh_token)"
-		" VALUES ($1, $2, $3)",
-		NULL, err, pg_text(id->component_appid), pg_text(id->appid), seal_param(sealed));
+		"INSERT INTO token_service.refresh_token_history"
+		" (component_appid, appid, refresh_token, refresh_token_sha256) VALUES ($1, $2, $3, $4)"
+		" ON CONFLICT (component_appid, appid, refresh_token_sha256) DO UPDATE SET stored_at = now()",
+		NULL, err, pg_text(id->component_appid), pg_text(id->appid), seal_param(sealed),
+		pg_bytea(sha256, sizeof(sha256)));
 }
 
 static int store_account(struct pg *pg, const struct ending *e, const struct keys *keys,
@@ -286,7 +293,7 @@ static int store_account(struct pg *pg, const struct ending *e, const struct key
 	if (rc == 0)
 		rc = pg_affected(res) > 0 ? 0 : LEASE_BUSY;
 	if (rc == 0 && refresh_token.len)
-		rc = credential_keep_in_history(pg, id, &refresh_token, err);
+		rc = credential_keep_in_history(pg, id, e->token->refresh_token, &refresh_token, err);
 	pg_result_free(&res);
 	buf_release(&refresh_token);
 	return rc;
@@ -472,7 +479,7 @@ static int history_body(struct pg *pg, void *arg, struct err *err)
 
 	if (PG_EXEC(pg,
 		    "SELECT refresh_token FROM token_service.refresh_token_history"
-		    " WHERE component_appid = $1 AND appid = $2 ORDER BY id DESC LIMIT $3",
+		    " WHERE component_appid = $1 AND appid = $2 ORDER BY stored_at DESC, id DESC LIMIT $3",
 		    &res, err, pg_text(h->id->component_appid), pg_text(h->id->appid),
 		    pg_int8(HISTORY_READ)) < 0)
 		return -1;

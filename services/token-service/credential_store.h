@@ -54,9 +54,10 @@ int credential_claim_due(const struct store *s, const char *platforms, struct cr
 int credential_store(const struct store *s, const struct credential_id *id, int64_t fence,
 	const struct weixin_token *token, int64_t elapsed_ms, struct err *err);
 
-/* Within a transaction: a sealed refresh token into the history, so that no bad write can lose it. */
-int credential_keep_in_history(
-	struct pg *pg, const struct credential_id *id, const struct buf *sealed, struct err *err);
+/* Within a transaction: a refresh token, and the same sealed, into the history, so that no bad write can lose
+ * it. One that is there already becomes its newest. */
+int credential_keep_in_history(struct pg *pg, const struct credential_id *id, const char *refresh_token,
+	const struct buf *sealed, struct err *err);
 
 /* It failed: no attempt for retry_ms; the old token stays. Lease given back. */
 int credential_fail(const struct store *s, const struct credential_id *id, int64_t fence, int64_t retry_ms,

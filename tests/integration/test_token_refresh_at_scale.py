@@ -213,6 +213,8 @@ def test_a_refresh_token_lost_to_a_bad_write_is_found_in_the_history(world):
     status, answer = world.refresh(appid, old)
     assert status == 200 and answer["token"] == world.weixin_s_account(appid)["access_token"] != old
     assert world.refresh(appid, answer["token"])[0] == 200      # it has been stored again
+    assert world.database("SELECT count(*), count(DISTINCT refresh_token_sha256) FROM"
+                          " token_service.refresh_token_history WHERE appid = %s", appid) == [(2, 2)]
 
 
 def test_a_token_is_not_refreshed_more_often_than_the_day_allows(world):
