@@ -198,7 +198,8 @@ def test_a_backup_of_the_database_restores(stack, caller_key, tmp_path):
         stack.in_postgres("pg_dump", "-U", "postgres", "-Fc", "wxbus", stdin=subprocess.DEVNULL, stdout=out)
     stack.lose_database()
     with open(dump, "rb") as saved:
-        stack.in_postgres("pg_restore", "-U", "postgres", "-d", "wxbus", "--exit-on-error", stdin=saved)
+        stack.in_postgres("pg_restore", "-U", "postgres", "-d", "wxbus", "--exit-on-error", "--no-privileges",
+                          stdin=saved)
     stack.up("--scale", "ingress=2")
     wait_until(lambda: call_api(stack, caller_key, "restored")[1]["errcode"] == 0, 60, "a call after the restore")
     assert '"authorized"' in stack.wxbus("accounts", "show", COMPONENT, ACCOUNT)
