@@ -1,7 +1,7 @@
 #ifndef SERVICES_TOKEN_SERVICE_AUDIT_H
 #define SERVICES_TOKEN_SERVICE_AUDIT_H
 
-#include "services/token-service/credential_store.h"
+#include "services/token-service/tokens/credential_store.h"
 
 #include <stdint.h>
 

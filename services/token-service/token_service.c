@@ -3,13 +3,13 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/kafka/producer.h"
-#include "services/token-service/events.h"
-#include "services/token-service/fans.h"
-#include "services/token-service/keeper.h"
+#include "services/token-service/events/events.h"
+#include "services/token-service/accounts/fans.h"
+#include "services/token-service/tokens/keeper.h"
 #include "services/token-service/metrics.h"
-#include "services/token-service/public.h"
-#include "services/token-service/sync.h"
-#include "services/token-service/v1.h"
+#include "services/token-service/web/public.h"
+#include "services/token-service/accounts/sync.h"
+#include "services/token-service/v1/v1.h"
 
 #include <stdio.h>
 #include <stdlib.h>
