@@ -7,6 +7,7 @@
 #include "services/api-proxy/gate.h"
 #include "services/api-proxy/rate.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,18 +67,19 @@ int64_t admission_rate(struct admission *a, const struct caller *c, const char *
 }
 
 /* The narrower number first: what it refuses is not counted in the other. */
-enum refusal admission_day(struct admission *a, const struct caller *c, const char *appid)
+enum refusal admission_day(struct admission *a, const struct caller *c, const char *appid, struct err *err)
 {
-	struct err err;
+	bool counted = false;
 	int rc = 0;
 
-	if (c->limits.account_per_day > 0)
-		rc = day_limit_take(
-			a->day, c->component_appid, c->id, appid, c->limits.account_per_day, &err);
+	if (c->limits.account_per_day > 0) {
+		rc = day_limit_take(a->day, c->component_appid, c->id, appid, c->limits.account_per_day, err);
+		counted = rc == 0;
+	}
 	if (rc == 0 && c->limits.calls_per_day > 0)
-		rc = day_limit_take(a->day, c->component_appid, c->id, "", c->limits.calls_per_day, &err);
-	if (rc < 0)
-		log_warn(c->id, "today's calls cannot be counted: %s", err.text);
+		rc = day_limit_take(a->day, c->component_appid, c->id, "", c->limits.calls_per_day, err);
+	if (rc < 0 && counted) /* whoever asks again is counted anew */
+		day_limit_return(a->day, c->component_appid, c->id, appid, c->limits.account_per_day);
 	return rc == 0 ? REFUSAL_NONE : rc == DAY_LIMIT_OVER ? REFUSAL_DAY : REFUSAL_STORE;
 }
 
@@ -108,6 +110,7 @@ enum refusal admission_enter(
 {
 	enum refusal refusal = enter_gates(a, c, appid);
 	int64_t wait_ms;
+	struct err err;
 
 	*retry_after_s = refusal == REFUSAL_NONE ? 0 : 1;
 	if (refusal != REFUSAL_NONE)
@@ -115,8 +118,10 @@ enum refusal admission_enter(
 	if ((wait_ms = admission_rate(a, c, appid)) > 0) {
 		*retry_after_s = (wait_ms + 999) / 1000;
 		refusal = REFUSAL_RATE;
-	} else if ((refusal = admission_day(a, c, appid)) == REFUSAL_DAY) {
+	} else if ((refusal = admission_day(a, c, appid, &err)) == REFUSAL_DAY) {
 		*retry_after_s = day_limit_seconds_left(clock_wall_ms());
+	} else if (refusal == REFUSAL_STORE) {
+		log_warn(c->id, "today's calls cannot be counted: %s", err.text);
 	}
 	if (refusal != REFUSAL_NONE)
 		admission_leave(a, c, appid);

@@ -35,7 +35,8 @@ void admission_leave_person(struct admission *a, const char *address);
 
 /* The topic waits where HTTP is refused. 0: counted; else milliseconds until it may be asked again. */
 int64_t admission_rate(struct admission *a, const struct caller *caller, const char *appid);
-/* REFUSAL_NONE, REFUSAL_DAY or REFUSAL_STORE. */
-enum refusal admission_day(struct admission *a, const struct caller *caller, const char *appid);
+/* REFUSAL_NONE, REFUSAL_DAY or REFUSAL_STORE: nothing was counted, *err says why. */
+enum refusal admission_day(
+	struct admission *a, const struct caller *caller, const char *appid, struct err *err);
 
 #endif

@@ -167,6 +167,17 @@ int day_limit_take(struct day_limit *d, const char *component_appid, const char 
 	return rc;
 }
 
+void day_limit_return(struct day_limit *d, const char *component_appid, const char *caller_id,
+	const char *appid, int64_t per_day)
+{
+	char *name = xasprintf("%s/%s/%s", component_appid, caller_id, appid);
+
+	pthread_mutex_lock(&d->lock);
+	block_of(d, name, day_limit_day(clock_wall_ms()), per_day)->left++;
+	pthread_mutex_unlock(&d->lock);
+	free(name);
+}
+
 int64_t day_limit_sweep(struct pg_pool *pool, struct err *err)
 {
 	struct pg_result *res = NULL;

@@ -20,6 +20,10 @@ void day_limit_free(struct day_limit **d);
 int day_limit_take(struct day_limit *d, const char *component_appid, const char *caller_id, const char *appid,
 	int64_t per_day, struct err *err);
 
+/* One call of today that was counted is not made: the next has it. This process's block gets it back. */
+void day_limit_return(struct day_limit *d, const char *component_appid, const char *caller_id,
+	const char *appid, int64_t per_day);
+
 /* Days before yesterday are forgotten (a process's clock may be a little behind). How many rows, or -1. */
 int64_t day_limit_sweep(struct pg_pool *pool, struct err *err);
 

@@ -321,6 +321,20 @@ static void make_call(struct work *w, int64_t deadline_mono_ms, struct buf *resu
 	answer_release(&answer);
 }
 
+/* While the database is away the request waits, as long as there is time for its call. */
+static enum refusal count_day(struct work *w, int64_t deadline_mono_ms)
+{
+	const char *appid = w->request.call->appid[0] ? w->request.call->appid : w->caller->component_appid;
+	enum refusal refusal;
+	struct err err;
+
+	while ((refusal = admission_day(w->env->admission, w->caller, appid, &err)) == REFUSAL_STORE)
+		if (clock_mono_ms() >= deadline_mono_ms ||
+			!wait_out(w, "today's calls cannot be counted", &err))
+			break;
+	return refusal;
+}
+
 /* The row is ours: whatever comes of it now is the one result. */
 static void carry_out(struct work *w, int64_t deadline_mono_ms, struct buf *result)
 {
@@ -331,8 +345,7 @@ static void carry_out(struct work *w, int64_t deadline_mono_ms, struct buf *resu
 		clock_wall_ms() > w->request.call->not_after_ms)
 		refusal = REFUSAL_NOT_AFTER;
 	if (refusal == REFUSAL_NONE)
-		refusal = admission_day(w->env->admission, w->caller,
-			w->request.call->appid[0] ? w->request.call->appid : w->caller->component_appid);
+		refusal = count_day(w, deadline_mono_ms);
 	if (refusal == REFUSAL_NONE) {
 		make_call(w, deadline_mono_ms, result);
 		return;

@@ -123,6 +123,27 @@ def test_on_the_topic_a_rate_is_waited_for_and_a_days_number_is_final(bench):
     assert len(bench.weixin.to(SEND)) == 12
 
 
+def test_on_the_topic_a_days_number_that_cannot_be_asked_is_waited_for(bench):
+    def rename(table, to):
+        with psycopg2.connect(bench.deployment.database_url) as connection, connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE api_proxy.{table} RENAME TO {to}")
+        connection.close()
+
+    key = bench.add_caller("counted", ["*"], ["*"], ["desk"], calls_per_day=2, account_per_day=2)["key"]
+    with bench.results() as results:
+        rename("day_used", "day_used_away")
+        try:
+            bench.request("counted-1", caller="counted", key=key)
+            bench.proxy.wait_for(lambda: "[counted-1] waiting: today's calls cannot be counted" in bench.proxy.log_text(), 20,
+                                 "the request waits")
+        finally:
+            rename("day_used_away", "day_used")
+        assert results.by_id("counted-1", 20).json["outcome"] == "ok"
+        for number in (2, 3):
+            bench.request(f"counted-{number}", caller="counted", key=key)
+        assert [results.by_id(f"counted-{number}", 20).json["errcode"] for number in (2, 3)] == [0, 45009]
+
+
 def test_32_lanes_of_one_account_are_in_flight_and_leave_room_for_others(bench):
     gate = threading.Event()
     bench.weixin.plan(STALLED, lambda: gate.wait(30) and OK)
