@@ -16,19 +16,26 @@ struct class_row {
 
 /* https://www.postgresql.org/docs/current/errcodes-appendix.html */
 static const struct class_row classes[] = {
-	{"25006", ERR_RETRY},  /* read-only: a standby that is about to be promoted */
-	{"0A000", ERR_RETRY},  /* "cached plan must not change result type": prepared again next time */
-	{"26", ERR_RETRY},     /* a prepared statement that the server lost */
-	{"40", ERR_RETRY},     /* serialization failure, deadlock */
-	{"53", ERR_RETRY},     /* out of disk, memory or connections */
-	{"55", ERR_RETRY},     /* object in use, lock not available */
-	{"57014", ERR_RETRY},  /* cancelled */
-	{"57", ERR_UNCERTAIN}, /* the server is stopping; see pg_result_error() */
-	{"58", ERR_RETRY},     /* I/O error of the system under it */
-	{"08", ERR_UNCERTAIN}, /* connection exceptions */
-	{"22", ERR_REJECT},    /* a malformed value */
-	{"23", ERR_REJECT},    /* a constraint */
-	{"P0", ERR_REJECT},    /* RAISE */
+	{"25006", ERR_RETRY},     /* read-only: a standby that is about to be promoted */
+	{"0A000", ERR_RETRY},     /* "cached plan must not change result type": prepared again next time */
+	{"26", ERR_RETRY},        /* a prepared statement that the server lost */
+	{"25P02", ERR_RETRY},     /* in a transaction that failed: the earlier error was the telling one */
+	{"25P03", ERR_UNCERTAIN}, /* in a transaction, idle for too long: the connection is closed */
+	{"25P04", ERR_UNCERTAIN}, /* ... or in it for too long */
+	{"40", ERR_RETRY},        /* serialization failure, deadlock */
+	{"53", ERR_RETRY},        /* out of disk, memory or connections */
+	{"55", ERR_RETRY},        /* object in use, lock not available */
+	{"57014", ERR_RETRY},     /* cancelled */
+	{"57", ERR_UNCERTAIN},    /* the server is stopping; see pg_result_error() */
+	{"58", ERR_RETRY},        /* I/O error of the system under it */
+	{"08", ERR_UNCERTAIN},    /* connection exceptions */
+	{"22", ERR_REJECT},       /* a malformed value */
+	{"23", ERR_REJECT},       /* a constraint */
+	{"21", ERR_REJECT},       /* more rows than the statement takes: these data do it */
+	{"27", ERR_REJECT},       /* data that a trigger has changed under the statement */
+	{"44", ERR_REJECT},       /* a view's WITH CHECK OPTION */
+	{"54", ERR_REJECT},       /* larger than an index, a row or a statement may be */
+	{"P0", ERR_REJECT},       /* RAISE */
 };
 
 static enum err_kind kind_of(const char *sqlstate)

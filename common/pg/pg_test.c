@@ -4,6 +4,7 @@
 #include "common/pg/pg_test_database.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/banned.h"
@@ -93,6 +94,78 @@ static void kinds_of_error_tell_what_to_do(void **state)
 	assert_int_equal(PG_EXEC(pg, "SELECT $1::text", NULL, &err, pg_text_len("a\0b", 3)), -1);
 	assert_int_equal(err.kind, ERR_REJECT);
 	assert_int_equal(PG_EXEC(pg, "SELECT $1::text", NULL, &err, pg_text("still usable")), 0);
+	pg_give(pool, &pg);
+	pg_pool_free(&pool);
+}
+
+/* What a message holds must not stop a process: what depends on the data is no ERR_FATAL. */
+static void each_class_of_sqlstate_has_its_kind(void **state)
+{
+	static const struct {
+		const char *sqlstate;
+		enum err_kind kind;
+	} rows[] = {
+		{"21000", ERR_REJECT},
+		{"22001", ERR_REJECT},
+		{"23514", ERR_REJECT},
+		{"25P02", ERR_RETRY},
+		{"27000", ERR_REJECT},
+		{"40001", ERR_RETRY},
+		{"42P01", ERR_FATAL},
+		{"44000", ERR_REJECT},
+		{"53100", ERR_RETRY},
+		{"54000", ERR_REJECT},
+		{"55P03", ERR_RETRY},
+		{"57014", ERR_RETRY},
+		{"P0001", ERR_REJECT},
+		{"XX000", ERR_FATAL},
+	};
+	struct pg_pool *pool = test_pool(1);
+	struct pg *pg = test_take(pool);
+	char sql[96];
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(sql, sizeof(sql), "DO $$ BEGIN RAISE 'no' USING ERRCODE = '%s'; END $$",
+			rows[i].sqlstate);
+		assert_int_equal(pg_exec_script(pg, sql, &err), -1);
+		assert_string_equal(err_kind_name(err.kind), err_kind_name(rows[i].kind));
+	}
+	pg_give(pool, &pg);
+	pg_pool_free(&pool);
+}
+
+static void a_statement_in_a_transaction_that_failed_is_worth_a_retry(void **state)
+{
+	struct pg_pool *pool = test_pool(1);
+	struct pg *pg = test_take(pool);
+	struct err err;
+
+	(void)state;
+	assert_int_equal(pg_begin(pg, &err), 0);
+	assert_int_equal(pg_exec(pg, "SELECT 1 / 0", NULL, 0, NULL, &err), -1);
+	assert_int_equal(err.kind, ERR_REJECT);
+	assert_int_equal(pg_exec(pg, "SELECT 1", NULL, 0, NULL, &err), -1);
+	assert_int_equal(err.kind, ERR_RETRY);
+	pg_give(pool, &pg);
+	pg_pool_free(&pool);
+}
+
+static void a_value_larger_than_an_index_takes_is_rejected(void **state)
+{
+	struct pg_pool *pool = test_pool(1);
+	struct pg *pg = test_take(pool);
+	struct err err;
+
+	(void)state;
+	exec(pg, "CREATE TEMP TABLE wide (t text PRIMARY KEY)");
+	assert_int_equal(pg_exec(pg,
+				 "INSERT INTO wide SELECT string_agg(md5(n::text), '') FROM "
+				 "generate_series(1, 1000) n",
+				 NULL, 0, NULL, &err),
+		-1);
+	assert_int_equal(err.kind, ERR_REJECT);
 	pg_give(pool, &pg);
 	pg_pool_free(&pool);
 }
@@ -331,6 +404,9 @@ int main(void)
 		TESTING_CASE(every_type_comes_back_as_it_went_in),
 		TESTING_CASE(text_serves_arrays),
 		TESTING_CASE(kinds_of_error_tell_what_to_do),
+		TESTING_CASE(each_class_of_sqlstate_has_its_kind),
+		TESTING_CASE(a_statement_in_a_transaction_that_failed_is_worth_a_retry),
+		TESTING_CASE(a_value_larger_than_an_index_takes_is_rejected),
 		TESTING_CASE(a_connection_that_died_idle_is_replaced_when_taken),
 		TESTING_CASE(a_connection_that_dies_is_uncertain_alone_and_harmless_in_a_transaction),
 		TESTING_CASE(an_open_transaction_is_rolled_back_when_given_back),
