@@ -1,8 +1,11 @@
 """A verdict that comes after the limit: the fan was told nothing, and gets the reply as a customer-service message."""
 
 import concurrent.futures
+import json
+import secrets
 import time
 
+import confluent_kafka
 import pytest
 
 from wxbus_testing.ingress import REPLY_LIMIT_S
@@ -67,6 +70,24 @@ def test_a_late_reply_reaches_each_fan_once_as_a_customer_service_message(whole)
         verdicts = [(record.json["group"], record.json["verdict"]) for record in said if record.event_id == event_id]
         assert set(verdicts) == {(None, "chosen"), ("release-check", "reply"), ("release-check", "late")}
         assert verdicts.count(("release-check", "late")) == 1
+
+
+def test_a_late_reply_that_nobody_asked_to_send_is_sent_by_who_starts_minutes_later(whole):
+    appid = account_answered_late(whole)
+    fan, event_id = new_openid(), secrets.token_hex(16)
+    push_while_it_stands_still(whole, appid, [new_openid()])
+    late = whole.wait_record("replies", lambda record: record.json["verdict"] == "late" and record.headers["ce_appid"] == appid)
+    for instance in (RELEASE_CHECK, SECOND):
+        whole.deployment.finish(instance)
+    producer = confluent_kafka.Producer({"bootstrap.servers": whole.deployment.kafka.bootstrap_servers, "acks": "all"})
+    producer.produce(late.topic, json.dumps({**late.json, "event_id": event_id}), event_id,
+                     headers=list({**late.headers, "ce_id": event_id, "ce_subject": fan}.items()),
+                     timestamp=int((time.time() - 5 * 60) * 1000))
+    assert producer.flush(10) == 0
+    whole.deployment.start_one(RELEASE_CHECK)
+    whole.deployment.start_one(RELEASE_CHECK, SECOND)
+    asked = whole.wait_record("api-requests", lambda record: record.event_id == f"late:{event_id}", 20)
+    assert asked.key == f"{appid}/{fan}"
 
 
 def test_weixins_next_try_gets_the_late_reply_where_no_message_may_be_sent(whole):

@@ -12,9 +12,8 @@
 
 #include "common/base/banned.h"
 
-#define LATE_BACK_MS 60000 /* a restart looks this far back; asking twice is harmless */
-#define WARM_MS      2000
-#define FLUSH_MS     2000
+#define WARM_MS  2000
+#define FLUSH_MS 2000
 
 #define CONF_STRUCT struct sdk_conf
 static const struct conf_item sdk_items[] = {
@@ -283,7 +282,9 @@ static int start_late_reader(struct business *b, struct err *err)
 	const struct reader_options options = {
 		.client_id = b->def->name,
 		.topic = b->topics[TOPIC_REPLIES],
-		.back_ms = LATE_BACK_MS,
+		/* All that there is: nobody else keeps a late reply, and asking twice for its call is
+		   harmless. */
+		.back_ms = topic_table[TOPIC_REPLIES].kept_ms,
 		.record = sdk_read_late,
 		.arg = b,
 	};

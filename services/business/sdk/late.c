@@ -46,7 +46,7 @@ static int send_late(
 }
 
 /* Nobody else keeps a late reply, so it is handed over however long Kafka is away; a process that starts
- * within LATE_BACK_MS meets it again. */
+ * while `replies` holds it meets it again. */
 static int send_late_stubbornly(
 	struct business *b, const struct kafka_record *r, const struct reply_verdict *v, struct err *err)
 {
