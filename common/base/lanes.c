@@ -46,6 +46,7 @@ struct lanes {
 	struct lane *by_key;
 	struct share *shares[LANES_SHARES_MAX];
 	struct lane *ready; /* have jobs, none of them running; the first is next */
+	uint64_t unparked;
 	bool stopping;
 	pthread_t *threads;
 	int n_threads;
@@ -78,12 +79,35 @@ static struct job *take(struct lane *lane)
 	return job;
 }
 
+/* There is room for one more: the lane that has waited longest gets it, or, where its other share is full,
+ * hands it on. */
+static void unpark_one(struct lanes *l, struct share *s)
+{
+	struct lane *lane = s->parked;
+
+	if (!lane || s->running >= s->most)
+		return;
+	DL_DELETE(s->parked, lane);
+	DL_APPEND(l->ready, lane);
+	l->unparked++;
+	pthread_cond_signal(&l->work_or_stop);
+}
+
+/* At its share `full`. What it came for, room in another one of its shares, is the next lane's. */
+static void park(struct lanes *l, struct lane *lane, size_t full)
+{
+	DL_APPEND(lane->shares[full]->parked, lane);
+	for (size_t i = 0; i < lane->n_shares; i++)
+		if (i != full)
+			unpark_one(l, lane->shares[i]);
+}
+
 /* False: a share is full, and the lane waits for one of its jobs to end. */
-static bool enter_shares(struct lane *lane)
+static bool enter_shares(struct lanes *l, struct lane *lane)
 {
 	for (size_t i = 0; i < lane->n_shares; i++) {
 		if (lane->shares[i]->running >= lane->shares[i]->most) {
-			DL_APPEND(lane->shares[i]->parked, lane);
+			park(l, lane, i);
 			return false;
 		}
 	}
@@ -92,18 +116,11 @@ static bool enter_shares(struct lane *lane)
 	return true;
 }
 
-/* All that wait are looked at again: the first may find its other share full, and the next not. */
 static void leave_shares(struct lanes *l, struct lane *lane)
 {
 	for (size_t i = 0; i < lane->n_shares; i++) {
-		struct share *s = lane->shares[i];
-
-		s->running--;
-		if (!s->parked)
-			continue;
-		DL_CONCAT(l->ready, s->parked);
-		s->parked = NULL;
-		pthread_cond_signal(&l->work_or_stop);
+		lane->shares[i]->running--;
+		unpark_one(l, lane->shares[i]);
 	}
 }
 
@@ -121,7 +138,7 @@ static void *worker(void *arg)
 			continue;
 		}
 		DL_DELETE(l->ready, lane);
-		if (!enter_shares(lane))
+		if (!enter_shares(l, lane))
 			continue;
 		job = take(lane);
 		pthread_mutex_unlock(&l->lock);
@@ -169,6 +186,16 @@ static void lane_drop(struct lanes *l, struct lane *lane)
 		free(job);
 	}
 	lane_free(l, lane);
+}
+
+uint64_t lanes_unparked(struct lanes *l)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&l->lock);
+	n = l->unparked;
+	pthread_mutex_unlock(&l->lock);
+	return n;
 }
 
 static void unpark_all(struct lanes *l)

@@ -4,6 +4,7 @@
 #include "common/base/err.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Work in lanes: jobs of one lane run one after the other in the order they came, jobs of different lanes
  * side by side on a fixed number of threads. A lane that is waiting or slow holds one thread, never another
@@ -36,5 +37,9 @@ struct lanes_share {
 /* shares[i].key is looked up among the i-th shares only. A lane keeps the shares of its first job. */
 void lanes_add_shared(struct lanes *l, const void *key, size_t key_len, const struct lanes_share *shares,
 	size_t n_shares, void *job);
+
+/* How often a lane has come from waiting for a share to waiting for a thread, so far: about once a job,
+ * however many lanes wait. Any thread. */
+uint64_t lanes_unparked(struct lanes *l);
 
 #endif

@@ -159,6 +159,43 @@ static void the_narrower_of_two_shares_counts(void **state)
 	lanes_free(&l);
 }
 
+static void the_end_of_a_job_moves_one_waiting_lane_not_all(void **state)
+{
+	const struct lanes_share share = {"account", 7, 2};
+	struct seen s;
+	struct lanes *l = start(&s, 4);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 200; i++)
+		lanes_add_shared(l, NULL, 0, &share, 1, xmemdup("n", 1));
+	wait_for(&s, 200);
+	assert_int_equal(s.most, 2);
+	assert_true(lanes_unparked(l) <= 200);
+	lanes_free(&l);
+}
+
+/* Room in a share that its first waiting lane cannot use, because its other share is full, is the next one's.
+ */
+static void room_in_a_share_is_handed_on_by_who_cannot_use_it(void **state)
+{
+	struct seen s;
+	struct lanes *l = start(&s, 8);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 240; i++) {
+		const struct lanes_share shares[] = {
+			{&"abcd"[i % 4], 1, 1 + i % 4}, {&"xyz"[i % 3], 1, 1 + i % 3}};
+
+		lanes_add_shared(l, NULL, 0, shares, 2, xmemdup("n", 1));
+	}
+	wait_for(&s, 240);
+	assert_in_range(s.most, 2, 6);
+	lanes_free(&l);
+	assert_int_equal(s.dropped, 0);
+}
+
 static void what_a_share_holds_back_is_dropped_at_the_end(void **state)
 {
 	const struct lanes_share share = {"account", 7, 1};
@@ -182,6 +219,8 @@ int main(void)
 		TESTING_CASE(what_has_not_begun_is_dropped_at_the_end),
 		TESTING_CASE(lanes_of_a_full_share_leave_threads_to_the_others),
 		TESTING_CASE(the_narrower_of_two_shares_counts),
+		TESTING_CASE(the_end_of_a_job_moves_one_waiting_lane_not_all),
+		TESTING_CASE(room_in_a_share_is_handed_on_by_who_cannot_use_it),
 		TESTING_CASE(what_a_share_holds_back_is_dropped_at_the_end),
 	};
 
