@@ -386,6 +386,20 @@ int64_t pg_affected(const struct pg_result *r)
 	return str_to_int64(text, strlen(text), 0, INT64_MAX, &n) == 0 ? n : 0;
 }
 
+int pg_exec_batches(struct pg *pg, const char *sql, int64_t batch, int64_t budget_ms, struct err *err)
+{
+	int64_t until = clock_mono_ms() + budget_ms, n;
+	struct pg_result *res = NULL;
+
+	do {
+		if (PG_EXEC(pg, sql, &res, err, pg_int8(batch)) < 0)
+			return -1;
+		n = pg_affected(res);
+		pg_result_free(&res);
+	} while (n >= batch && clock_mono_ms() < until);
+	return 0;
+}
+
 bool pg_is_null(const struct pg_result *r, int row, int col)
 {
 	return PQgetisnull(r->res, row, col) == 1;

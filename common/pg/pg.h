@@ -53,6 +53,9 @@ int pg_exec(struct pg *pg, const char *sql, const struct pg_param *params, size_
 #define PG_EXEC(pg, sql, result_out, err, ...)                                                               \
 	pg_exec(pg, sql, (const struct pg_param[]){__VA_ARGS__},                                             \
 		sizeof((const struct pg_param[]){__VA_ARGS__}) / sizeof(struct pg_param), result_out, err)
+/* Run one statement whose $1 is how many rows it may change at most, again while it changes as many, until
+ * budget_ms are over: what is due is done in parts that hold no lock for long. */
+int pg_exec_batches(struct pg *pg, const char *sql, int64_t batch, int64_t budget_ms, struct err *err);
 int pg_exec_script(struct pg *pg, const char *sql, struct err *err); /* several statements, no parameters */
 
 int pg_begin(struct pg *pg, struct err *err);

@@ -228,6 +228,31 @@ static void a_repeated_delivery_is_decided_as_before(void **state)
 	pg_pool_free(&pool);
 }
 
+static void a_sweep_forgets_all_that_is_old_and_nothing_else(void **state)
+{
+	struct pg_pool *pool;
+	struct pg_result *res = NULL;
+	struct err err;
+	struct pg *pg;
+
+	(void)state;
+	pool = new_tables();
+	pg = test_take(pool);
+	assert_int_equal(pg_exec(pg,
+				 "INSERT INTO answers (fan, event_id, received_at)"
+				 " SELECT decode(md5(n::text), 'hex'), n::text, now() - CASE WHEN n <= 25000"
+				 "   THEN interval '3 hours' ELSE interval '1 hour' END"
+				 " FROM generate_series(1, 25010) n",
+				 NULL, 0, NULL, &err),
+		0);
+	assert_int_equal(store_sweep(pg, &err), 0);
+	assert_int_equal(pg_exec(pg, "SELECT count(*) FROM answers", NULL, 0, &res, &err), 0);
+	assert_int_equal(pg_value_int(res, 0, 0), 10);
+	pg_result_free(&res);
+	pg_give(pool, &pg);
+	pg_pool_free(&pool);
+}
+
 static void an_erased_fan_is_forgotten_from_before(void **state)
 {
 	struct pg_result *res = NULL;
@@ -266,6 +291,7 @@ int main(void)
 		TESTING_CASE(rules_that_cannot_be_read_leave_the_former_ones),
 		TESTING_CASE(within_any_hour_a_fan_has_at_most_so_many_answers),
 		TESTING_CASE(a_repeated_delivery_is_decided_as_before),
+		TESTING_CASE(a_sweep_forgets_all_that_is_old_and_nothing_else),
 		TESTING_CASE(an_erased_fan_is_forgotten_from_before),
 	};
 

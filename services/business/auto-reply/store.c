@@ -6,7 +6,9 @@
 
 #include "common/base/banned.h"
 
-#define FAN_BYTES 16
+#define FAN_BYTES   16
+#define SWEEP_BATCH 10000
+#define SWEEP_MS    2000
 
 int store_changes(struct pg *pg, int64_t version, void (*each)(void *arg, const struct stored_set *s),
 	void *arg, struct err *err)
@@ -134,8 +136,8 @@ int store_erase(struct pg *pg, const char *appid, const char *openid, int64_t be
 
 int store_sweep(struct pg *pg, struct err *err)
 {
-	return pg_exec(pg,
+	return pg_exec_batches(pg,
 		"DELETE FROM answers WHERE (fan, event_id) IN (SELECT fan, event_id FROM answers"
-		"   WHERE received_at < now() - interval '2 hours' LIMIT 10000)",
-		NULL, 0, NULL, err);
+		"   WHERE received_at < now() - interval '2 hours' LIMIT $1 FOR UPDATE SKIP LOCKED)",
+		SWEEP_BATCH, SWEEP_MS, err);
 }

@@ -7,22 +7,27 @@
 #include "common/base/banned.h"
 
 #define TAKE_MS        10000
+#define SWEEP_BATCH    5000
+#define SWEEP_MS       2000 /* for each of the two: nobody waits long for its end */
 #define OUTBOX_MAX     (4 * 1024 * 1024)
 #define STRING_(x)     #x
 #define DAYS(interval) STRING_(interval)
 
 static const char sql_note[] = "INSERT INTO sdk_once (event_id, run) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-static const char sql_find[] = "SELECT verdict, reply, calls FROM sdk_once WHERE event_id = $1 AND run = $2";
+static const char sql_find[] =
+	"SELECT verdict, reply, calls, sent_at IS NOT NULL FROM sdk_once WHERE event_id = $1 AND run = $2";
 static const char sql_keep[] =
 	"UPDATE sdk_once SET verdict = $3, reply = $4, calls = $5 WHERE event_id = $1 AND run = $2";
 static const char sql_sent[] =
 	"UPDATE sdk_once SET calls = NULL, sent_at = now() WHERE event_id = $1 AND run = $2";
-static const char sql_forget_said[] = "UPDATE sdk_once SET reply = NULL, verdict = NULL, sent_at = NULL "
-				      "WHERE (event_id, run) IN (SELECT event_id, run FROM sdk_once "
-				      "WHERE sent_at < now() - interval '10 minutes' LIMIT 5000)";
+static const char sql_forget_said[] =
+	"UPDATE sdk_once SET reply = NULL, verdict = NULL, sent_at = NULL "
+	"WHERE (event_id, run) IN (SELECT event_id, run FROM sdk_once "
+	"WHERE sent_at < now() - interval '10 minutes' LIMIT $1 FOR UPDATE SKIP LOCKED)";
 static const char sql_forget_old[] =
 	"DELETE FROM sdk_once WHERE (event_id, run) IN (SELECT event_id, run FROM sdk_once "
-	"WHERE settled_at < now() - interval '" DAYS(ONCE_KEEP_DAYS) " days' ORDER BY settled_at LIMIT 5000)";
+	"WHERE settled_at < now() - interval '" DAYS(ONCE_KEEP_DAYS) " days' ORDER BY settled_at LIMIT $1 "
+								     "FOR UPDATE SKIP LOCKED)";
 
 static const char *const verdict_names[] = {
 	[VERDICT_REPLY] = "reply", [VERDICT_NONE] = "none", [VERDICT_EMPTY] = "empty"};
@@ -164,9 +169,9 @@ int once_sweep(struct pg_pool *pool, struct err *err)
 	int rc = pg_take(pool, TAKE_MS, &pg, err);
 
 	if (rc == 0)
-		rc = pg_exec(pg, sql_forget_said, NULL, 0, NULL, err);
+		rc = pg_exec_batches(pg, sql_forget_said, SWEEP_BATCH, SWEEP_MS, err);
 	if (rc == 0)
-		rc = pg_exec(pg, sql_forget_old, NULL, 0, NULL, err);
+		rc = pg_exec_batches(pg, sql_forget_old, SWEEP_BATCH, SWEEP_MS, err);
 	pg_give(pool, &pg);
 	return rc;
 }
