@@ -46,6 +46,15 @@ static int number_of(const struct kafka_record *r, const char *name)
 	return (int)n;
 }
 
+/* A replay that handles events once more, in a run of its own, replies once more. */
+static bool answered_in(const struct kafka_record *r, const char *run)
+{
+	const struct kafka_header *h = kafka_record_header(r, ORIGIN_ANSWERED);
+
+	return h && h->value_len == strlen(run) &&
+	       (h->value_len == 0 || memcmp(h->value, run, h->value_len) == 0);
+}
+
 int64_t origin_due_ms(const struct kafka_record *r)
 {
 	return time_of(r, ORIGIN_DUE);
@@ -67,6 +76,7 @@ void origin_read(const struct kafka_record *r, struct arena *arena, struct origi
 		.first_failed_ms = time_of(r, ORIGIN_FIRST),
 		.due_ms = origin_due_ms(r),
 		.run = run ? run : "",
+		.answered = answered_in(r, run ? run : ""),
 		.effects = !effects || strcmp(effects, "off") != 0,
 	};
 }
@@ -100,6 +110,7 @@ size_t origin_write(const struct kafka_record *r, const struct origin *o, const 
 		{ORIGIN_VERSION, h->version},
 		{ORIGIN_RUN, o->run[0] ? o->run : NULL},
 		{ORIGIN_EFFECTS, o->effects ? NULL : "off"},
+		{ORIGIN_ANSWERED, o->answered || h->answered ? o->run : NULL},
 	};
 	size_t n = 0;
 

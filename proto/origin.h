@@ -23,6 +23,9 @@
 #define ORIGIN_VERSION   "wxbus-handler-version"
 #define ORIGIN_RUN       "wxbus-run" /* of a replay that handles events once more: part of their identity */
 #define ORIGIN_EFFECTS   "wxbus-effects" /* "off": replies and calls are left out */
+#define ORIGIN_ANSWERED                                                                                      \
+	"wxbus-answered" /* a handler that failed later has replied, in this run: not again                  \
+			  */
 /* Of a dead letter that `wxbus dead-letters redrive` had handled again; kept over further hand-overs. */
 #define ORIGIN_REDRIVES "wxbus-redrives" /* how often so far */
 #define ORIGIN_LETTER   "wxbus-letter" /* which letter the last redrive was of: partition/offset/timestamp */
@@ -37,6 +40,7 @@ struct origin {
 	int64_t due_ms;          /* 0: now */
 	const char *run;         /* "": live */
 	bool effects;
+	bool answered;
 };
 
 /* Strings are in the arena. A record without these headers is its own origin. */
@@ -49,10 +53,11 @@ struct handover {
 	int attempts;
 	int64_t now_ms;
 	int64_t due_ms; /* 0: a dead letter */
+	bool answered;  /* the origin's counts too */
 };
 
 /* The record's headers with these: `out` has room for r->n_headers + ORIGIN_HEADERS_MAX. Returns how many. */
-#define ORIGIN_HEADERS_MAX 13
+#define ORIGIN_HEADERS_MAX 14
 size_t origin_write(const struct kafka_record *r, const struct origin *o, const struct handover *h,
 	struct arena *arena, struct kafka_header *out);
 

@@ -1,4 +1,4 @@
-"""common/pg against a real PostgreSQL: its unit tests, which are skipped where there is none."""
+"""Unit tests against a real PostgreSQL, which are skipped where there is none."""
 
 import subprocess
 
@@ -8,7 +8,8 @@ from wxbusdev import paths
 from wxbusdev.service import program_environment
 
 
-@pytest.mark.parametrize("program", ["pg_test", "pg_migrate_test", "pg_rewrite_test"])
+@pytest.mark.parametrize("program", ["pg_test", "pg_migrate_test", "pg_rewrite_test", "business_once_test",
+                                     "business_deliver_test"])
 def test_pg(postgres, program):
     url = postgres.create_database(program)
     answer = subprocess.run([paths.build_dir() / "test" / program], env=program_environment(

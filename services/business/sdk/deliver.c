@@ -106,6 +106,7 @@ static struct event event_of(struct delivery *d, struct event_work *work)
 	work->moved = d->origin.handed_over;
 	work->alone = e->n_repliers == 1;
 	work->effects = d->origin.effects;
+	work->answered = d->origin.answered;
 	work->traceparent = e->traceparent;
 	return (struct event){
 		.id = e->id,
@@ -189,7 +190,7 @@ static int say_none(struct event *e, struct err *err)
 	struct event_work *w = e->work;
 	int rc;
 
-	if (!e->replier || w->moved || !w->effects || w->verdict.given)
+	if (!e->replier || w->moved || !w->effects || w->verdict.given || w->answered)
 		return 0;
 	if ((rc = sdk_write_verdict(e->business, e, VERDICT_NONE, NULL, err)) < 0)
 		return rc;
@@ -222,8 +223,10 @@ static enum settlement say_and_note(struct event *e, const struct once_row *row)
 	struct pg_pool *pool = e->business->pool;
 	struct err err;
 
+	/* What is no trouble of Kafka's (no caller key for the platform any more) does not pass by waiting: a
+	 * dead letter, which says the rest when it is driven again. */
 	if (say(e, row, &err) < 0)
-		return away(e, &err);
+		return err.kind == ERR_RETRY ? away(e, &err) : event_failed(e, &err, true);
 	/* Without the note they are said once more if this event is delivered again, under the same ids. */
 	if (pool && (row->verdict.given || row->calls) && once_sent(pool, e->id, e->run, &err) < 0)
 		log_warn(e->id, "that its verdict and calls are sent is not noted: %s", err.text);
@@ -254,7 +257,8 @@ static enum settlement handle_in_transaction(
 /* It had its effect in an earlier try or delivery. */
 static enum settlement repeat_row(struct event *e, struct once_row *row)
 {
-	enum settlement s = say_and_note(e, row);
+	/* The ingress may be waiting for it again; the fan is not. */
+	enum settlement s = row->sent && e->work->moved ? SETTLE_DONE : say_and_note(e, row);
 
 	if (s == SETTLE_DONE) {
 		e->work->verdict = row->verdict;
@@ -366,9 +370,10 @@ static bool hand_over(struct delivery *d, const char *topic, const struct handov
 	return rc == 0;
 }
 
-static bool bury(struct delivery *d, const char *error_class, const char *reason, int attempts)
+static bool bury(struct delivery *d, const char *error_class, const char *reason, int attempts, bool answered)
 {
-	const struct handover h = {.reason = reason,
+	const struct handover h = {.answered = answered,
+		.reason = reason,
 		.error_class = error_class,
 		.version = WXBUS_VERSION,
 		.attempts = attempts,
@@ -386,7 +391,7 @@ static void say_none_if_possible(struct event *e)
 {
 	struct err err;
 
-	if (e->work->deferred) { /* it was never sent */
+	if (e->work->deferred && !e->work->answered) { /* it was never sent */
 		json_free(&e->work->verdict.reply);
 		e->work->verdict.given = false;
 	}
@@ -400,7 +405,7 @@ static bool give_up(struct delivery *d, struct event *e, enum settlement s, int 
 	if (s == SETTLE_RETRY)
 		unless_given(e->work, "retry", "tried too often");
 	unless_given(e->work, "reject", "the handler gave it up");
-	return bury(d, e->work->error_class, e->work->reason, attempts);
+	return bury(d, e->work->error_class, e->work->reason, attempts, e->work->answered);
 }
 
 static bool put_aside(struct delivery *d, struct event *e, int attempts)
@@ -410,6 +415,7 @@ static bool put_aside(struct delivery *d, struct event *e, int attempts)
 
 	say_none_if_possible(e);
 	unless_given(e->work, "retry", "the handler asked for another try");
+	h.answered = e->work->answered;
 	h.reason = e->work->reason;
 	h.error_class = e->work->error_class;
 	h.now_ms = clock_wall_ms();
@@ -531,7 +537,7 @@ bool sdk_deliver(void *arg, const struct kafka_record *r, struct worker_job *job
 
 	origin_read(r, &d.arena, &d.origin);
 	if (decode(&d, &err) < 0) {
-		settled = bury(&d, "malformed", err.text, d.origin.attempts + 1);
+		settled = bury(&d, "malformed", err.text, d.origin.attempts + 1, false);
 	} else {
 		struct event e = event_of(&d, &work);
 

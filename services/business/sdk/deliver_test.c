@@ -4,6 +4,8 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
+#include "common/pg/pg_migrate.h"
+#include "common/pg/pg_test_database.h"
 #include "proto/api_call.h"
 #include "services/business/sdk/internal.h"
 
@@ -767,6 +769,103 @@ static void a_reply_of_a_later_try_goes_out_as_a_customer_service_message(void *
 	assert_string_equal(header(2, "ce_id"), "late:" ID);
 }
 
+static void say_hi_and_ask_for_another_try(struct event *e)
+{
+	say_hi(e);
+	assert_int_equal(t.rc, 0);
+	t.settlement = SETTLE_RETRY;
+}
+
+static void a_handler_that_has_replied_and_fails_answers_the_fan_once(void **state)
+{
+	struct envelope e = asked_event();
+
+	(void)state;
+	be(&retrying);
+	testing_expect_log(LOG_LEVEL_WARN, "dead letter after 3 attempts");
+	t.act = say_hi_and_ask_for_another_try;
+	e.repliers[0] = "hello";
+	e.n_repliers = 1;
+	assert_true(deliver(&e));
+	check_verdict(0, VERDICT_REPLY, "hi");
+	for (int i = 1; i <= 3; i++) {
+		assert_non_null(kafka_record_header(&t.records[i], ORIGIN_ANSWERED));
+		if (i < 3)
+			assert_true(deliver_written(i)); /* put aside again, then a dead letter */
+	}
+	assert_int_equal(t.handled, 3);
+	assert_int_equal(t.n, 4);
+}
+
+static void say_hi_and_call_without_a_key_from_then_on(struct event *e)
+{
+	const struct call call = {.path = "/cgi-bin/menu/get", .method = "GET"};
+
+	say_hi(e);
+	assert_int_equal(call_weixin(e, &call, &t.err), 0);
+	b.callers = NULL;
+}
+
+static void what_can_never_be_said_is_a_dead_letter_and_not_said_twice(void **state)
+{
+	(void)state;
+	be(&once);
+	testing_expect_log(LOG_LEVEL_WARN, "has no key for this platform");
+	t.act = say_hi_and_call_without_a_key_from_then_on;
+	assert_true(deliver_asked());
+	assert_int_equal(t.waits, 0);
+	assert_int_equal(t.n, 2);
+	check_verdict(0, VERDICT_REPLY, "hi");
+	assert_string_equal(t.records[1].topic, "wx.hello.dead-letter");
+	assert_string_equal(header(1, ORIGIN_CLASS), "reject");
+	assert_non_null(kafka_record_header(&t.records[1], ORIGIN_ANSWERED));
+}
+
+/* In schema deliver_test of a real PostgreSQL. */
+static struct pg_pool *new_tables(void)
+{
+	struct pg_pool *admin = test_pool(1), *pool;
+	struct pg *pg = test_take(admin);
+	struct pg_migration_report report;
+	struct err err = {.text = ""};
+
+	assert_int_equal(pg_exec_script(pg, "DROP SCHEMA IF EXISTS deliver_test CASCADE", &err), 0);
+	if (pg_migrate(pg, "deliver_test", WXBUS_SDK_MIGRATIONS, PG_MIGRATE_LIBRARY, &report, &err) < 0)
+		fail_msg("%s", err.text);
+	pg_give(admin, &pg);
+	pg_pool_free(&admin);
+	pool = test_pool(2);
+	pg_pool_use_schema(pool, "deliver_test");
+	return pool;
+}
+
+/* As when a crash has kept its offset on the retry topic from being committed. */
+static void an_event_that_has_said_all_says_nothing_when_it_comes_back_from_a_topic_of_the_groups(
+	void **state)
+{
+	struct envelope e = asked_event();
+
+	(void)state;
+	clock_real();
+	b.pool = new_tables();
+	be(&once);
+	e.repliers[0] = "hello";
+	e.n_repliers = 1;
+	t.settlement = SETTLE_RETRY;
+	assert_true(deliver(&e)); /* `none`, and put aside */
+	t.settlement = SETTLE_DONE;
+	t.act = say_hi;
+	assert_true(deliver_written(1));
+	assert_int_equal(t.n, 3);
+	assert_string_equal(header(2, "ce_id"), "late:" ID);
+	settled_free(&b.settled); /* another process */
+	b.settled = settled_new();
+	assert_true(deliver_written(1));
+	assert_int_equal(t.handled, 2);
+	assert_int_equal(t.n, 3);
+	pg_pool_free(&b.pool);
+}
+
 static void a_reply_of_a_later_try_is_dropped_where_another_group_may_have_answered(void **state)
 {
 	(void)state;
@@ -1114,6 +1213,9 @@ int main(void)
 		CASE(while_a_retry_cannot_be_written_nothing_is_settled),
 		CASE(in_strict_order_a_retry_waits_in_place),
 		CASE(a_reply_of_a_later_try_goes_out_as_a_customer_service_message),
+		CASE(a_handler_that_has_replied_and_fails_answers_the_fan_once),
+		CASE(what_can_never_be_said_is_a_dead_letter_and_not_said_twice),
+		CASE(an_event_that_has_said_all_says_nothing_when_it_comes_back_from_a_topic_of_the_groups),
 		CASE(a_reply_of_a_later_try_is_dropped_where_another_group_may_have_answered),
 		CASE(replies_and_calls_of_a_handling_that_fails_never_go_out),
 		CASE(replies_and_calls_go_out_after_the_handling_in_their_order),

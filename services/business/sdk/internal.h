@@ -75,6 +75,7 @@ struct event_work {
 	bool moved;    /* not the first delivery: nobody waits for a verdict any more */
 	bool alone;    /* no other group was asked */
 	bool effects;  /* false: replies and calls are left out */
+	bool answered; /* what the handler replies has been given on its way, now or in an earlier delivery */
 	bool deferred; /* they are kept until the transaction's commit */
 	const char *traceparent;
 	struct settled_verdict

@@ -64,6 +64,7 @@ static int find(struct pg *pg, const char *event_id, const char *run, struct onc
 				row.verdict.verdict = (enum verdict)i;
 			}
 		}
+		row.sent = pg_value_bool(res, 0, 3);
 		rc = parse(res, 1, &row.verdict.reply, err);
 		if (rc == 0)
 			rc = parse(res, 2, &row.calls, err);

@@ -10,6 +10,7 @@
 struct once_row {
 	struct settled_verdict verdict; /* its reply is owned */
 	struct json *calls;             /* owned; NULL: none */
+	bool sent;                      /* all of it */
 };
 void once_row_release(struct once_row *row);
 
@@ -27,8 +28,8 @@ int once_commit(struct pg_pool *pool, struct pg **pg, const char *event_id, cons
 /* All that the row says is sent: calls are forgotten now, the verdict in 10 minutes. */
 int once_sent(struct pg_pool *pool, const char *event_id, const char *run, struct err *err);
 
-/* Forget what was sent 10 minutes ago, and rows older than any topic: to be called about every minute. A part
- * of it at a time. */
+/* Forget what was sent 10 minutes ago, and rows older than any topic: to be called about every minute. What
+ * does not fit into a few seconds is left to the next time. */
 #define ONCE_KEEP_DAYS 35 /* dead letters are kept 30 */
 int once_sweep(struct pg_pool *pool, struct err *err);
 

@@ -61,11 +61,17 @@ static int give_late(struct event *e, const struct json *reply, struct err *err)
 
 int sdk_give_verdict(struct event *e, enum verdict verdict, const struct json *reply, struct err *err)
 {
-	if (!e->replier || !e->work->effects)
+	struct event_work *w = e->work;
+	int rc = 0;
+
+	if (!e->replier || !w->effects || w->answered)
 		return 0;
-	if (!e->work->moved)
-		return sdk_write_verdict(e->business, e, verdict, reply, err);
-	return verdict == VERDICT_REPLY ? give_late(e, reply, err) : 0;
+	if (!w->moved)
+		rc = sdk_write_verdict(e->business, e, verdict, reply, err);
+	else if (verdict == VERDICT_REPLY)
+		rc = give_late(e, reply, err);
+	w->answered = rc == 0;
+	return rc;
 }
 
 /* The first counts. Takes `reply` over. */
