@@ -21,7 +21,8 @@ def run(tree, *command, status=0, timeout_s=280):
         "PYTHONPATH": tree / "tools" / "dev", "PYTHONDONTWRITEBYTECODE": "1",
         # So that a compiler cache, if there is one, knows the files of another copy again.
         "CCACHE_BASEDIR": tree, "CCACHE_NOHASHDIR": "yes",
-        "WXBUS_TEST_LOGS": tree / "build" / "logs" / "integration", "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME")})
+        "WXBUS_TEST_LOGS": tree / "build" / "logs" / "integration",
+        **{name: os.environ.get(name) for name in ("XDG_CACHE_HOME", "WXBUS_TEST_SIDE")}})
     answer = subprocess.run([str(word) for word in command], cwd=tree, env=environment, stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout_s, check=False)
     assert answer.returncode == status, answer.stdout
