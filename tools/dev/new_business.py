@@ -78,10 +78,11 @@ def before(path, line, text):
 
 def shared_files(name, port):
     """{path: its new content} outside the folder."""
+    kustomization = f"{KUBERNETES}/kustomization.yaml"
     return {
         COMPOSE: before(COMPOSE, "  # --- once at each start", entry("compose.yml", name, port)),
         f"{KUBERNETES}/{name}.yaml": entry("kubernetes.yaml", name, port),
-        f"{KUBERNETES}/kustomization.yaml": before(f"{KUBERNETES}/kustomization.yaml", "  - migrate.yaml", f"  - {name}.yaml\n"),
+        kustomization: before(kustomization, "  - migrate.yaml", f"  - {name}.yaml\n"),
         PROMETHEUS: (paths.ROOT / PROMETHEUS).read_text() + entry("prometheus.yml", name, port),
     }
 
