@@ -47,8 +47,14 @@ def write(deployment, account, *contents):
     return ids
 
 
+def command(deployment, *arguments, **options):
+    """As the role that `wxbus migrate` makes for the command's own schema."""
+    return deployment.command("dead-letters", *arguments, timeout_s=120,
+                              settings={"WXBUS_DATABASE_URL": deployment.database_url_of("wxbus")}, **options)
+
+
 def letters(deployment, *arguments):
-    answer = deployment.command("dead-letters", "list", "probe", "--json", *arguments)
+    answer = command(deployment, "list", "probe", "--json", *arguments)
     return [json.loads(line) for line in answer.stdout.splitlines()]
 
 
@@ -58,7 +64,7 @@ def wait_for_letters(deployment, count, *arguments):
 
 
 def decide(deployment, act, *arguments, status=0):
-    answer = deployment.command("dead-letters", act, "probe", "--json", *arguments, check=False, timeout_s=120)
+    answer = command(deployment, act, "probe", "--json", *arguments, check=False)
     assert answer.returncode == status, answer.stderr
     return json.loads(answer.stdout.splitlines()[-1]), answer.stderr
 
@@ -100,12 +106,12 @@ def test_letters_are_chosen_by_account_type_class_reason_and_time_and_counted(de
     assert len(letters(deployment, "--account", "wxnobody")) == 0
     summary = letters(deployment, "--account", account, "--summary")
     assert summary[0] == {"error_class": "poison", "reason": REASON, "letters": 2} and len(summary) == 3
-    table = deployment.command("dead-letters", "list", "probe", "--account", account, "--limit", "3")
+    table = command(deployment, "list", "probe", "--account", account, "--limit", "3")
     assert "           3  in all" in table.stdout and "there are more than these 3" in table.stderr
 
-    shown = json.loads(deployment.command("dead-letters", "show", "probe", found[poison]["letter"]).stdout)
+    shown = json.loads(command(deployment, "show", "probe", found[poison]["letter"]).stdout)
     assert shown["id"] == poison and shown["fields"]["Content"] == "*** (8)"
-    shown = json.loads(deployment.command("dead-letters", "show", "probe", found[poison]["letter"], "--reveal").stdout)
+    shown = json.loads(command(deployment, "show", "probe", found[poison]["letter"], "--reveal").stdout)
     assert shown["fields"]["Content"] == "poison 1" and shown["openid"].startswith("o")
 
 
@@ -134,7 +140,7 @@ def test_what_is_dropped_is_neither_listed_nor_redriven_and_the_record_says_who(
     assert told["dropped"] == 1
     assert [letter["letter"] for letter in letters(deployment, "--account", account)] == [one["letter"] for one in rest]
     assert decide(deployment, "redrive", first["letter"])[0]["redriven"] == 0
-    shown = json.loads(deployment.command("dead-letters", "show", "probe", first["letter"]).stdout)
+    shown = json.loads(command(deployment, "show", "probe", first["letter"]).stdout)
     assert (shown["state"], shown["by"], shown["note"]) == ("dropped", "anna", "a test of ours") and shown["at"]
     assert probe.query(deployment, "SELECT act, by_whom, note, letters, done, error FROM wxbus.dead_letter_runs "
                                    "WHERE note = 'a test of ours'") == [("drop", "anna", "a test of ours", 1, 1, None)]
@@ -166,7 +172,7 @@ def test_killed_while_it_redrives_it_redrives_each_once(deployment, account):
     with subprocess.Popen([str(paths.binary("wxbus")), "dead-letters", "redrive", "probe", "--account", account, "--rate", "2"],
                           stdin=subprocess.DEVNULL, env=program_environment(deployment.environment("wxbus"))) as run:
         wait_until(lambda: redriven(deployment, ids), margin(20), "the first of them")
-        other = deployment.command("dead-letters", "redrive", "probe", "--account", account, check=False)
+        other = command(deployment, "redrive", "probe", "--account", account, check=False)
         run.kill()
     assert other.returncode == 1 and "somebody else" in other.stderr
     assert 0 < sum(redriven(deployment, ids).values()) < 30
@@ -213,7 +219,7 @@ def test_a_wrong_command_line_is_told(deployment):
     for arguments, status, says in (
             ([], 2, "which GROUP's"), (["Probe"], 2, "is no group"), (["probe", "x"], 2, "is no letter"),
             (["probe", "--since", "yesterday"], 2, "--since takes a time"), (["nobody"], 1, "there is no topic")):
-        answer = deployment.command("dead-letters", "redrive", *arguments, check=False)
+        answer = command(deployment, "redrive", *arguments, check=False)
         assert answer.returncode == status and says in answer.stderr, answer.stderr
-    answer = deployment.command("dead-letters", "show", "probe", "0/999999", check=False)
+    answer = command(deployment, "show", "probe", "0/999999", check=False)
     assert answer.returncode == 1 and "1 of these are not on" in answer.stderr
