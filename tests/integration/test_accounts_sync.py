@@ -1,5 +1,6 @@
 """Reconciling with Weixin's own list of accounts: what a lost push took away comes back."""
 
+import collections
 import concurrent.futures
 import json
 import time
@@ -58,6 +59,11 @@ class SyncWorld(World):
     def findings(self, state):
         answer = self.admin.call("GET", f"/v1/platforms/{self.component}/sync-findings?id={state['id']}&limit=500")[1]
         return {one["appid"]: one["finding"] for one in answer["findings"]}
+
+    def errcodes(self, state):
+        """What Weixin said of those of whom it does not tell: Counter of (finding, errcode)."""
+        return collections.Counter(self.database("SELECT finding, errcode FROM token_service.sync_accounts"
+                                                 " WHERE sync_id = %s AND errcode <> 0", state["id"]))
 
     def row(self, appid, columns):
         return self.database(f"SELECT {columns} FROM token_service.accounts WHERE appid = %s", appid)
@@ -151,6 +157,39 @@ def test_who_left_unseen_is_reported_and_un_authorized_only_when_pruning(world):
     with world.reader("platform-notices") as reader:
         reader.wait_for_one(lambda record: record.key == f"{world.component}/{appid}" and
                             record.headers["ce_type"] == "wxbus.account.unauthorized", 20)
+
+
+def test_a_troubled_account_does_not_keep_the_others_from_being_looked_at(world):
+    troubles = [50001, 50002, 50004, 61007, 43007, 48001]
+    lost = [world.lose_authorization() for _ in range(len(troubles) + 1)]
+    for errcode in troubles:
+        world.sim.call("/admin/faults", path=INFO, errcode=errcode, count=1)
+    state = world.sync()
+    assert (state["step"], state["found"]["new"], state["found"]["added"]) == ("done", len(troubles), 1), state
+    assert world.errcodes(state) == {("new", errcode): 1 for errcode in troubles}
+    assert set(world.findings(world.sync()).values()) == {"added"}      # the trouble is over
+    for appid in lost:
+        world.wait_served(appid)
+    # One that Weixin does not list, and does not tell of either, stays as it is, even when pruning.
+    left = lost[0]
+    time.sleep(1.1)                     # Weixin's times are whole seconds
+    world.lose_end(left)
+    world.sim.call("/admin/faults", path=INFO, errcode=50002, count=1)
+    state = world.sync(prune=True)
+    assert world.findings(state) == {left: "missing"} and world.errcodes(state) == {("missing", 50002): 1}
+    assert world.row(left, "state") == [("authorized",)]
+    assert world.findings(world.sync(prune=True)) == {left: "pruned"}
+
+
+def test_a_refusal_of_the_platform_is_held_against_no_account(world):
+    lost = world.lose_authorization()
+    world.sim.call("/admin/faults", path=INFO, errcode=61004, count=1)
+    _, state = world.start_sync()
+    wait_until(lambda: world.state(state["id"])["attempts_failed"] == 1, 10, "the failed step")
+    state = world.state(state["id"])
+    assert "61004" in state["error"] and state["retry_in"] > 20         # somebody must set it right first
+    world.database("UPDATE token_service.syncs SET retry_at = now() WHERE id = %s", state["id"])
+    assert world.findings(world.wait_over(state["id"])) == {lost: "added"}
 
 
 def test_who_authorizes_while_a_sync_runs_is_neither_missing_nor_pruned(world):

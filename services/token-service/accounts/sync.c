@@ -201,11 +201,27 @@ static int settle(struct sync_worker *w, struct sync *y, struct settling *s, str
 	return 0;
 }
 
-/* Weixin's refusal is about this account, and another call would get no other answer. */
+/* What somebody must set right for the platform: then every account gets this answer. The address, in three
+ * forms; the AppSecret, in two; the component.
+ * https://developers.weixin.qq.com/doc/oplatform/Return_codes/Return_code_descriptions_new.html */
+static bool is_platform_s(int errcode)
+{
+	static const int errcodes[] = {40125, 40164, 40243, 45035, 61004, 61011};
+
+	for (size_t i = 0; i < sizeof(errcodes) / sizeof(errcodes[0]); i++)
+		if (errcodes[i] == errcode)
+			return true;
+	return false;
+}
+
+/* Weixin's refusal is about this account, and another call now would get no other answer: one that is frozen
+ * must not keep the platform's others from being looked at. */
 static bool is_final(const struct err *err)
 {
+	enum reaction reaction = reaction_of(err->code);
+
 	return err->kind == ERR_REJECT &&
-	       (err->code == ERRCODE_APPID || reaction_of(err->code) == REACTION_FINAL);
+	       (reaction == REACTION_FINAL || (reaction == REACTION_CONF && !is_platform_s(err->code)));
 }
 
 /* --- the list ----------------------------------------------------------------------------------------------
