@@ -181,6 +181,22 @@ def test_a_troubled_account_does_not_keep_the_others_from_being_looked_at(world)
     assert world.findings(world.sync(prune=True)) == {left: "pruned"}
 
 
+def test_failures_behind_a_refused_account_count_in_a_row(world):
+    for _ in range(2):
+        world.lose_authorization()
+    for _ in range(30):                 # of the two, the first asked is refused, the other one fails
+        world.sim.call("/admin/faults", path=INFO, errcode=48001, count=1)
+        world.sim.call("/admin/faults", path=INFO, errcode=-1, count=1)
+    _, state = world.start_sync()
+    for attempts in (1, 2, 3):
+        wait_until(lambda: world.state(state["id"])["attempts_failed"] >= attempts, 20, f"{attempts} failures in a row")
+    world.database("UPDATE token_service.syncs SET attempts = 9, retry_at = now() WHERE id = %s", state["id"])
+    state = world.wait_over(state["id"])
+    assert state["step"] == "failed" and "errcode -1" in state["error"] and state["found"]["added"] == 0
+    world.sim.call("/admin/faults/clear")
+    assert world.sync()["found"]["added"] == 2
+
+
 def test_a_refusal_of_the_platform_is_held_against_no_account(world):
     lost = world.lose_authorization()
     world.sim.call("/admin/faults", path=INFO, errcode=61004, count=1)
