@@ -318,6 +318,49 @@ def test_it_runs_daily_by_itself_on_one_of_two_replicas(world):
         world.deployment.finish(replica)
 
 
+def fail_for_good(world, reason):
+    """The next sync of this reason; returns its number."""
+    tried = "SELECT id FROM token_service.syncs WHERE reason = %s AND ended_at IS NULL AND attempts > 0"
+    number = wait_until(lambda: world.database(tried, reason), 20, "an attempt")[0][0]
+    world.database("UPDATE token_service.syncs SET attempts = 9, retry_at = now() WHERE id = %s", number)
+    assert world.wait_over(number)["step"] == "failed"
+    return number
+
+
+def test_a_sync_after_an_outage_that_fails_is_made_again(world):
+    lost = world.lose_authorization()
+    schedule = "SELECT outage_at IS NOT NULL FROM token_service.sync_schedule"
+    syncs = lambda: world.database("SELECT id FROM token_service.syncs ORDER BY id DESC LIMIT 1")[0][0]
+    world.sim.call("/admin/faults", path=LIST, errcode=-1, count=1000)
+    world.database("UPDATE token_service.sync_schedule SET outage_at = now()")
+    failed = fail_for_good(world, "outage")
+    assert world.database(schedule) == [(True,)]
+    world.sim.call("/admin/faults/clear")
+    time.sleep(2.5)                     # a look for what is due comes every second
+    assert syncs() == failed and world.row(lost, "1") == []     # not at once
+    world.database("UPDATE token_service.syncs SET ended_at = ended_at - interval '10 minutes' WHERE id = %s", failed)
+    again = wait_until(lambda: (number := syncs()) != failed and number, 20, "the sync again")
+    state = world.wait_over(again)
+    assert (state["step"], state["reason"], world.findings(state)) == ("done", "outage", {lost: "added"})
+    assert world.database(schedule) == [(False,)]
+
+
+def test_a_daily_sync_that_fails_is_due_within_the_hour(world):
+    soon = "SELECT next_at <= now() + interval '1 hour' FROM token_service.sync_schedule"
+    world.sim.call("/admin/faults", path=LIST, errcode=-1, count=1000)
+    world.database("UPDATE token_service.sync_schedule SET next_at = now() + interval '1 day'")
+    world.database("INSERT INTO token_service.syncs (component_appid, reason) VALUES (%s, 'daily')", world.component)
+    tried = "SELECT attempts > 0 FROM token_service.syncs WHERE ended_at IS NULL"
+    wait_until(lambda: world.database(tried) == [(True,)], 20, "an attempt")
+    assert world.database(soon) == [(False,)]       # it may still succeed
+    fail_for_good(world, "daily")
+    assert world.database(soon) == [(True,)]
+    world.database("UPDATE token_service.sync_schedule SET next_at = now() + interval '10 minutes'")
+    world.database("INSERT INTO token_service.syncs (component_appid, reason) VALUES (%s, 'daily')", world.component)
+    fail_for_good(world, "daily")
+    assert world.database(soon.replace("1 hour", "10 minutes")) == [(True,)]
+
+
 @pytest.mark.timeout(300)
 def test_many_accounts_in_several_pages_one_of_which_fails(world, long):
     count, token = 5000 if long else 1200, world.component_token()
