@@ -15,11 +15,12 @@ import pytest
 from engine import COMPONENT, IMAGE, SIM_IMAGE
 
 from wxbusdev.child import wait_until
+from wxbusdev.deployment import BUSINESSES
 
 ACCOUNT = "wxcompose000000001"
 FAN = "oComposeFan00000000000000001"
 MAX_BYTES = 120 * 1000 * 1000
-OURS = ("ingress", "token-service", "api-proxy", "release-check", "auto-reply")
+OURS = ("ingress", "token-service", "api-proxy", *(name.removeprefix("wxbus-") for name in BUSINESSES))
 
 
 # --- the image ---------------------------------------------------------------------------------------------------

@@ -12,13 +12,14 @@ import yaml
 
 from wxbusdev import debian, paths
 from wxbusdev.child import ChildError
+from wxbusdev.deployment import BUSINESSES
 
 OVERLAYS = ("dev", "production")
 KUBERNETES = "1.34"                     # the version whose schemas the files must meet
 VALIDATOR = "1.37.0"                    # of kubernetes-validate, which brings the schemas along
 KUSTOMIZE_MAJOR = 5
 COMPOSE = yaml.safe_load((paths.ROOT / "docker-compose.yml").read_text())
-OURS = ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check", "wxbus-auto-reply")
+OURS = ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", *BUSINESSES)
 SECRET = re.compile(r"(?i)password=|postgresql://[^@\s]*:[^@\s]*@|-----BEGIN|[A-Za-z0-9+/]{43}=")
 
 
@@ -50,7 +51,7 @@ def test_compose_gives_each_program_its_settings(program):
     assert service["command"] == [program]
     check_settings(program, service["environment"])
     files = [value for value in service["environment"].values() if value.startswith("/run/secrets/")]
-    assert sorted(files) == sorted(f"/run/secrets/{name}" for name in service["secrets"])
+    assert sorted(files) == sorted(f"/run/secrets/{name}" for name in service.get("secrets", []))
 
 
 def test_compose_shows_each_secret_to_those_who_need_it_only():
@@ -235,7 +236,7 @@ def test_kubernetes_scales_and_survives_evictions(rendered):
     assert sorted(map(name_of, of_kind(production, "PodDisruptionBudget"))) == sorted(OURS)
     assert [name_of(one) for one in of_kind(production, "HorizontalPodAutoscaler")] == ["wxbus-ingress"]
     scaled = {name_of(one): one["spec"] for one in of_kind(production, "ScaledObject")}
-    assert set(scaled) == {"wxbus-api-proxy", "wxbus-release-check", "wxbus-auto-reply"}
+    assert set(scaled) == {"wxbus-api-proxy", *BUSINESSES}
     for name, spec in scaled.items():
         assert spec["scaleTargetRef"] == {"name": name} and spec["minReplicaCount"] >= 1
         trigger = spec["triggers"][0]

@@ -59,7 +59,7 @@ def test_what_is_no_login_is_refused(world):
 def test_weixin_s_trouble_is_told_and_passes(world):
     appid = world.new_account(miniprogram=True)
     world.authorize(appid)
-    for fault in ({"errcode": -1}, {"http_status": 500}, {"body": "<html>"}):
+    for fault in ({"errcode": -1}, {"errcode": 61004}, {"errcode": 45009}, {"http_status": 500}, {"body": "<html>"}):
         code = world.sim.call("/admin/login", appid=appid, openid="oUser2")["code"]
         world.sim.call("/admin/faults", path="/sns/component/jscode2session", count=1, **fault)
         assert log_in(world, appid, {"code": code}) == (503, {"error": "unavailable"})

@@ -13,7 +13,7 @@ import time
 
 from wxbusdev import paths
 from wxbusdev.child import ChildError, wait_until
-from wxbusdev.deployment import Deployment
+from wxbusdev.deployment import BUSINESSES, SERVICES, Deployment
 from wxbusdev.kafka import EmbeddedBroker
 from wxbusdev.postgres import Postgres
 
@@ -22,6 +22,9 @@ FAN = "oDemoFan0000000000000000001"
 TEST_ACCOUNT = "wx570bc396a51b8ff8"             # of Weixin's release check: answered by wxbus-release-check
 TEST_ACCOUNT_ID = "gh_3c884a361561"
 CALLER = "demo"
+# Those that answer our account: release-check has accounts of its own, auto-reply no rules here.
+OWN = [binary for binary in BUSINESSES if binary not in ("wxbus-release-check", "wxbus-auto-reply")]
+GROUPS = [binary.removeprefix("wxbus-") for binary in OWN][:4]        # no account has more repliers
 WAIT_S = 15
 
 
@@ -41,13 +44,13 @@ class Demo:
         self.postgres.start()
         self.deployment = Deployment(pathlib.Path(self._keys.name), self.logs, self.broker, self.postgres)
         self.deployment.migrate()
-        self.deployment.start()
+        self.deployment.start(*SERVICES, *OWN)
         self.caller_key = self.deployment.add_caller(CALLER, [ACCOUNT], ["/cgi-bin/*"])
         for appid, name, original_id in ((ACCOUNT, "Demo Shop", "gh_demo00000001"),
                                          (TEST_ACCOUNT, "Release Check 1", TEST_ACCOUNT_ID)):
             self.sim.add_account(appid, nick_name=name, user_name=original_id, func_ids=[1, 2, 3], fans=[FAN])
         return (f"broker {self.broker.bootstrap_servers}, PostgreSQL 127.0.0.1:{self.postgres.port}, "
-                "5 processes ready")
+                f"{5 + len(OWN)} processes ready")
 
     @property
     def sim(self):
@@ -109,11 +112,24 @@ class Demo:
         return (f"a fan's text answered success in {pushed['ms']} ms, on topic {self.deployment.topic('messages')} "
                 f"as {headers['ce_type']}")
 
-    def _message_published(self):
-        for key, headers, value in self.topic("messages"):
-            if key == f"{ACCOUNT}/{FAN}" and json.loads(value).get("Content") == "hello wxbus":
+    def _message_published(self, text="hello wxbus"):
+        for key, headers, value in reversed(self.topic("messages")):
+            if key == f"{ACCOUNT}/{FAN}" and json.loads(value).get("Content") == text:
                 return headers
         return None
+
+    def businesses(self):
+        self.deployment.set_repliers(ACCOUNT, GROUPS)
+        pushed = wait_until(self._businesses_asked, WAIT_S, f"the ingress asking {', '.join(GROUPS)}")
+        reply = pushed["reply"]
+        answer = reply.get("Content", reply["MsgType"]) if reply else "nothing"
+        return f"to a fan's \"hello\" {', '.join(GROUPS)} says: {answer}"
+
+    def _businesses_asked(self):
+        pushed = self.sim.push_text(self.component, ACCOUNT, FAN, "hello")
+        expect(pushed["answer"] in ("reply", "success"), "the message", pushed)
+        headers = wait_until(lambda: self._message_published("hello"), WAIT_S, "the message on topic messages")
+        return headers.get("ce_repliers") == ",".join(GROUPS) and pushed
 
     def passive_reply(self):
         text = "TESTCOMPONENT_MSG_TYPE_TEXT"
@@ -172,7 +188,7 @@ def where_to_look(demo):
         ("simulator", f"{deployment.url('weixin-sim', 'admin')}/admin/record (tools/weixin-sim/README.md)"),
     ]
     rows += [("metrics" if binary == "wxbus-ingress" else "", f"{deployment.url(binary, 'admin')}/metrics  {binary}")
-             for binary in ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check")]
+             for binary in ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check", *OWN)]
     rows += [
         ("topics", f"kcat -b {demo.broker.bootstrap_servers} -t {deployment.topic('messages')} -C -e -J"),
         ("database", f"psql {deployment.database_url}"),
@@ -189,10 +205,14 @@ def check(demo):
     """The whole story once."""
     story = (("start", demo.start), ("ticket", demo.ticket), ("authorization", demo.authorization),
              ("message", demo.message), ("passive reply", demo.passive_reply), ("API call", demo.api_call),
-             ("release check", demo.release_check))
+             ("release check", demo.release_check), *own_story(demo))
     # Each step stands on those before it.
     good = all(step(name, play) for name, play in story)
     return step("stop", lambda: stop(demo)) and good
+
+
+def own_story(demo):
+    return (("businesses", demo.businesses),) if OWN else ()
 
 
 def stop(demo):
@@ -204,7 +224,8 @@ def stop(demo):
 
 def stay(demo):
     """Start, introduce the account, and wait for Ctrl-C."""
-    good = step("start", demo.start) and step("ticket", demo.ticket) and step("authorization", demo.authorization)
+    story = (("start", demo.start), ("ticket", demo.ticket), ("authorization", demo.authorization), *own_story(demo))
+    good = all(step(name, play) for name, play in story)
     if good:
         print("\nA simulated Weixin pushes here; everything is in memory and gone at the end:")
         print_rows(where_to_look(demo))

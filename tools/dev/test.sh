@@ -40,7 +40,13 @@ command_test() {
 		test_part "unit tests" ctest --preset dev -j "$jobs" --no-tests=error
 		test_begin_builds
 	fi
-	test_part "integration tests, $kafka Kafka" test_integration dev "$limit" ${only:+-k "$only"}
+	if [ -n "$only" ]; then
+		test_part "integration tests, $kafka Kafka" test_integration dev "$limit" -k "$only"
+	elif [ $long = yes ]; then
+		test_part "integration tests at full size, $kafka Kafka" test_integration dev "$limit"
+	else
+		test_part "integration tests, $kafka Kafka" test_integration_halves dev "$limit"
+	fi
 	if [ -z "$only" ]; then
 		test_part "builds with clang and with sanitizers" test_end_builds
 		test_part "unit tests under sanitizers" test_sanitized ctest --preset asan -j "$jobs" --no-tests=error
@@ -66,39 +72,58 @@ test_begin_builds() {
 	) >"$LOGS/builds.log" 2>&1 </dev/null &
 	TEST_BUILDS=$!
 	set +m
-	trap 'kill -- "-$TEST_BUILDS" 2>/dev/null || true' EXIT
+	trap test_kill_background EXIT
+}
+
+# Ctrl-C reaches only what runs in front.
+test_kill_background() {
+	local group
+
+	for group in ${TEST_BUILDS:-} ${TEST_OTHER:-}; do
+		kill -- "-$group" 2>/dev/null || true
+	done
 }
 
 test_end_builds() {
 	local status=0
 
 	wait "$TEST_BUILDS" || status=$?
-	trap - EXIT
+	TEST_BUILDS=""
 	cat "$LOGS/builds.log"
 	return "$status"
 }
 
-# test_integration PRESET LIMIT [PYTEST_OPTION...]. A run that hangs is aborted, and prints where each thread stood.
+# test_integration PRESET LIMIT [PYTEST_OPTION...]: one run of all that is chosen.
 test_integration() {
 	local preset=$1 limit=$2
 
 	shift 2
-	WXBUS_BUILD_DIR=$ROOT/build/$preset timeout --signal=ABRT --kill-after=1m "$limit" \
-		"$PYTHON" -m pytest tests/integration "$@"
+	test_pytest "$preset" "$limit" "$LOGS/integration" "$@"
 }
 
-# test_compose LIMIT [PYTEST_OPTION...]: the image and docker-compose.yml in a container engine of the tests' own.
-test_compose() {
-	local limit=$1
+# test_integration_halves PRESET LIMIT: all of them, in two runs side by side that share the machine and nothing else.
+test_integration_halves() {
+	local status=0
 
-	shift
-	deps_require PYTHON TEST KAFKA COMPOSE
-	command -v docker >/dev/null || deps_install docker-cli        # a package of its own since Debian 13
-	"$PYTHON" tests/compose/engine.py || return 0
-	TEST_FAILED=""
-	test_part "image and docker-compose.yml" timeout --signal=INT --kill-after=2m "$limit" \
-		"$PYTHON" -m pytest tests/compose "$@"
-	[ -z "$TEST_FAILED" ]
+	set -m
+	WXBUS_TEST_PART=other WXBUS_TEST_SIDE=1 \
+		test_pytest "$1" "$2" "$LOGS/integration-other" >"$LOGS/other.log" 2>&1 </dev/null &
+	TEST_OTHER=$!
+	set +m
+	WXBUS_TEST_PART=clocked WXBUS_TEST_SIDE=0 test_pytest "$1" "$2" "$LOGS/integration" || status=$?
+	wait "$TEST_OTHER" || status=$?
+	TEST_OTHER=""
+	cat "$LOGS/other.log"
+	return "$status"
+}
+
+# test_pytest PRESET LIMIT LOGS [PYTEST_OPTION...]. A run that hangs is aborted, and prints where each thread stood.
+test_pytest() {
+	local preset=$1 limit=$2 logs=$3
+
+	shift 3
+	WXBUS_TEST_LOGS=$logs WXBUS_BUILD_DIR=$ROOT/build/$preset timeout --signal=ABRT --kill-after=1m "$limit" \
+		"$PYTHON" -m pytest tests/integration "$@"
 }
 
 # Real if it can be had: Java, Maven and the jars. Asked for by name, its lack is an error.

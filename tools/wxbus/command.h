@@ -30,5 +30,9 @@ int rules_main(int argc, char **argv);
 int events_tail_main(int argc, char **argv);
 int events_search_main(int argc, char **argv);
 int events_count_main(int argc, char **argv);
+int dead_letters_list_main(int argc, char **argv);
+int dead_letters_show_main(int argc, char **argv);
+int dead_letters_redrive_main(int argc, char **argv);
+int dead_letters_drop_main(int argc, char **argv);
 
 #endif

@@ -12,13 +12,13 @@ static bool is(const char *wanted, const char *value)
 	return !wanted || (value && strcmp(wanted, value) == 0);
 }
 
-static bool type_is(const char *wanted, const char *type)
+bool event_text_fits(const char *wanted, const char *text)
 {
 	size_t len = wanted ? strlen(wanted) : 0;
 
 	if (len > 0 && wanted[len - 1] == '*')
-		return strncmp(wanted, type, len - 1) == 0;
-	return is(wanted, type);
+		return strncmp(wanted, text, len - 1) == 0;
+	return is(wanted, text);
 }
 
 bool event_wanted(const struct event_filter *f, const struct kafka_record *r, const struct envelope *e)
@@ -26,7 +26,7 @@ bool event_wanted(const struct event_filter *f, const struct kafka_record *r, co
 	return (!f->since_ms || r->timestamp_ms >= f->since_ms) &&
 	       (!f->until_ms || r->timestamp_ms < f->until_ms) &&
 	       is(f->component_appid, e->component_appid) && is(f->appid, e->appid) &&
-	       is(f->openid, e->subject) && type_is(f->type, e->type);
+	       is(f->openid, e->subject) && event_text_fits(f->type, e->type);
 }
 
 bool event_time(const char *text, int64_t now_ms, int64_t *ms_out)

@@ -16,6 +16,9 @@ struct event_filter {
 
 bool event_wanted(const struct event_filter *f, const struct kafka_record *r, const struct envelope *e);
 
+/* Is `text` what is wanted, or does it begin with it, where it has '*' at its end? NULL: whatever it is. */
+bool event_text_fits(const char *wanted, const char *text);
+
 /* A moment: "2026-12-31T20:00:00+08:00", or how long ago: "90s", "15m", "2h", "7d". False: neither. */
 bool event_time(const char *text, int64_t now_ms, int64_t *ms_out);
 

@@ -32,6 +32,10 @@ static const struct command commands[] = {
 	{"events", "tail", "follow what comes in", events_tail_main},
 	{"events", "search", "look up what came in", events_search_main},
 	{"events", "count", "count what came in, by type, account or hour", events_count_main},
+	{"dead-letters", "list", "list what a group of businesses gave up, and why", dead_letters_list_main},
+	{"dead-letters", "show", "show one dead letter", dead_letters_show_main},
+	{"dead-letters", "redrive", "have dead letters handled once more", dead_letters_redrive_main},
+	{"dead-letters", "drop", "note that dead letters need no more handling", dead_letters_drop_main},
 	{"rules", NULL, "what accounts answer by themselves: list, set, import, export, test", rules_main},
 };
 

@@ -7,11 +7,11 @@
 #include "common/service/metrics.h"
 #include "proto/envelope.h"
 #include "proto/keyfiles.h"
+#include "proto/origin.h"
 #include "proto/reply.h"
 #include "proto/topics.h"
 #include "services/business/sdk/group_manifest.h"
 #include "services/business/sdk/marks.h"
-#include "services/business/sdk/origin.h"
 #include "services/business/sdk/sdk.h"
 #include "services/business/sdk/settled.h"
 

@@ -265,7 +265,8 @@ static int adopt_refresh_token(struct pg *pg, const struct keys *keys, const str
 	seal_column(keys->master, SEALED_REFRESH_TOKEN, id->component_appid, id->appid, token, &sealed);
 	rc = PG_EXEC(pg,
 		"UPDATE token_service.accounts SET refresh_token = $3, refresh_at = now()"
-		" WHERE component_appid = $1 AND appid = $2 AND refresh_token IS NULL",
+		" WHERE component_appid = $1 AND appid = $2 AND refresh_token IS NULL AND state = "
+		"'authorized'",
 		&res, err, pg_text(id->component_appid), pg_text(id->appid), seal_param(&sealed));
 	if (rc == 0 && pg_affected(res) > 0)
 		rc = credential_keep_in_history(pg, id, token, &sealed, err);

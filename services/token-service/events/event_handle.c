@@ -152,17 +152,10 @@ static int recover(struct authorization *a, struct err *err)
 	return exchange_recover(a->x, &a->id, a->time_s, a->deadline_ms, &a->difference, err);
 }
 
-/* Weixin does not take the code: its twin (the browser's, the release check's) was first, or nobody was in
- * time. */
-static int after_refusal(struct authorization *a, const struct account_state *state, struct err *err)
+static int recover_or_lose(struct authorization *a, struct err *err)
 {
-	int rc;
+	int rc = recover(a, err);
 
-	if (state->authorized && state->has_refresh_token && state->authorized_ago_s <= TWIN_S) {
-		rc = code_newest_difference(a->x->store, &a->id, &a->difference, err);
-		return rc < 0 ? rc : settle_authorization(a, "done", err);
-	}
-	rc = recover(a, err);
 	if (rc == 0)
 		return settle_authorization(a, "done", err);
 	if (rc < 0)
@@ -173,12 +166,23 @@ static int after_refusal(struct authorization *a, const struct account_state *st
 	return settle_authorization(a, "dead", err);
 }
 
+/* Weixin does not take the code: its twin (the browser's, the release check's) was first, or nobody was in
+ * time. */
+static int after_refusal(struct authorization *a, const struct account_state *state, struct err *err)
+{
+	int rc;
+
+	if (state->authorized && state->has_refresh_token && state->authorized_ago_s <= TWIN_S) {
+		rc = code_newest_difference(a->x->store, &a->id, &a->difference, err);
+		return rc < 0 ? rc : settle_authorization(a, "done", err);
+	}
+	return recover_or_lose(a, err);
+}
+
 static int after_exchange(struct authorization *a, const struct account_state *state, struct err *err)
 {
 	/* Known from before, but an older un-authorization has come in between and deleted the tokens. */
-	if (!state->authorized && recover(a, err) < 0)
-		return -1;
-	return settle_authorization(a, "done", err);
+	return state->authorized ? settle_authorization(a, "done", err) : recover_or_lose(a, err);
 }
 
 static int authorize(struct authorization *a, const char *code, struct err *err)

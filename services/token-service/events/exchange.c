@@ -12,11 +12,13 @@
 #define POLL_MS      50
 #define STORE_TRY_MS 1000
 
-/* 61009: invalid, used, or another account's; 61010: expired.
+/* 61009: invalid, used, or another account's; 61010: expired; 61003 and the like: the authorization that the
+ * code stands for has ended, and waiting would hold up what ended it.
  * https://developers.weixin.qq.com/doc/oplatform/Return_codes/Return_code_descriptions_new.html */
 static bool is_code_refusal(const struct err *err)
 {
-	return err->kind == ERR_REJECT && (err->code == 61009 || err->code == 61010);
+	return err->kind == ERR_REJECT &&
+	       (err->code == 61009 || err->code == 61010 || reaction_of(err->code) == REACTION_REAUTH);
 }
 
 /* --- storing -----------------------------------------------------------------------------------------------

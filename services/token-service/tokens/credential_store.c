@@ -51,7 +51,6 @@ static int read_row(const struct load *l, const struct keys *keys, const struct 
 {
 	const struct credential_id *id = l->id;
 	enum sealed_column grant = is_platform(id) ? SEALED_TICKET : SEALED_REFRESH_TOKEN;
-	int rc;
 
 	row->exists = true;
 	row->authorized = pg_value_bool(res, 0, 0);
@@ -61,12 +60,11 @@ static int read_row(const struct load *l, const struct keys *keys, const struct 
 	row->due = pg_value_bool(res, 0, 4);
 	row->calls_today = (int)pg_value_int(res, 0, 5);
 	row->day_ends_ms = pg_value_int(res, 0, 6);
-	rc = seal_open_column(
+	/* A token that does not open is as good as none: the grant brings another. */
+	(void)seal_open_column(
 		keys->master, SEALED_TOKEN, id->component_appid, id->appid, res, 0, 7, &row->token, err);
-	if (rc == 0)
-		rc = seal_open_column(
-			keys->master, grant, id->component_appid, id->appid, res, 0, 8, &row->grant, err);
-	return rc;
+	return seal_open_column(
+		keys->master, grant, id->component_appid, id->appid, res, 0, 8, &row->grant, err);
 }
 
 static int load_body(struct pg *pg, void *arg, struct err *err)
@@ -267,7 +265,8 @@ int credential_keep_in_history(struct pg *pg, const struct credential_id *id, co
 	return PG_EXEC(pg,
 		"INSERT INTO token_service.refresh_token_history"
 		" (component_appid, appid, refresh_token, refresh_token_sha256) VALUES ($1, $2, $3, $4)"
-		" ON CONFLICT (component_appid, appid, refresh_token_sha256) DO UPDATE SET stored_at = now()",
+		" ON CONFLICT (component_appid, appid, refresh_token_sha256) DO UPDATE"
+		" SET stored_at = now(), refresh_token = excluded.refresh_token",
 		NULL, err, pg_text(id->component_appid), pg_text(id->appid), seal_param(sealed),
 		pg_bytea(sha256, sizeof(sha256)));
 }
@@ -363,11 +362,27 @@ int credential_fail(const struct store *s, const struct credential_id *id, int64
 	return store_run(s, end_body, &e, err);
 }
 
+/* What cannot be refreshed is not due either, or it would be claimed again at once. */
+static int release_body(struct pg *pg, void *arg, struct err *err)
+{
+	const struct ending *e = arg;
+
+	if (!is_platform(e->id) &&
+		PG_EXEC(pg,
+			"UPDATE token_service.accounts SET refresh_at = NULL WHERE component_appid = $1 AND "
+			"appid = $2"
+			" AND fence = $3 AND (state <> 'authorized' OR refresh_token IS NULL)",
+			NULL, err, pg_text(e->id->component_appid), pg_text(e->id->appid),
+			pg_int8(e->fence)) < 0)
+		return -1;
+	return end_body(pg, arg, err);
+}
+
 int credential_release(const struct store *s, const struct credential_id *id, int64_t fence, struct err *err)
 {
 	struct ending e = {s, id, fence, NULL, 0, 0, 0};
 
-	return store_run(s, end_body, &e, err);
+	return store_run(s, release_body, &e, err);
 }
 
 static int tell_refused(struct pg *pg, const struct ending *e, struct err *err)
@@ -436,8 +451,9 @@ static int due_body(struct pg *pg, void *arg, struct err *err)
 			"UPDATE token_service.platforms SET refresh_at = now() WHERE component_appid = $1",
 			NULL, err, pg_text(e->id->component_appid));
 	return PG_EXEC(pg,
-		"UPDATE token_service.accounts SET refresh_at = now()"
-		" WHERE component_appid = $1 AND appid = $2 AND state = 'authorized'",
+		"UPDATE token_service.accounts SET refresh_at = now() WHERE component_appid = $1 AND appid = "
+		"$2"
+		" AND state = 'authorized' AND refresh_token IS NOT NULL",
 		NULL, err, pg_text(e->id->component_appid), pg_text(e->id->appid));
 }
 
@@ -452,6 +468,43 @@ int credential_due_now(const struct store *s, const struct credential_id *id, st
  */
 
 #define HISTORY_READ 16 /* rows looked at for different ones */
+
+struct keeping {
+	const struct store *s;
+	const struct credential_id *id;
+	const char *refresh_token;
+};
+
+static int keep_body(struct pg *pg, void *arg, struct err *err)
+{
+	const struct keeping *k = arg;
+	const struct credential_id *id = k->id;
+	struct buf sealed = BUF_INIT(2 * SECRET_MAX_BYTES);
+	struct keys *keys = keyring_take(k->s->keyring);
+	struct pg_result *res = NULL;
+	int rc;
+
+	seal_column(keys->master, SEALED_REFRESH_TOKEN, id->component_appid, id->appid, k->refresh_token,
+		&sealed);
+	keyring_give(k->s->keyring, &keys);
+	rc = PG_EXEC(pg,
+		"SELECT 1 FROM token_service.accounts WHERE component_appid = $1 AND appid = $2"
+		" AND state = 'authorized' FOR SHARE",
+		&res, err, pg_text(id->component_appid), pg_text(id->appid));
+	if (rc == 0 && pg_rows(res) > 0)
+		rc = credential_keep_in_history(pg, id, k->refresh_token, &sealed, err);
+	pg_result_free(&res);
+	buf_release(&sealed);
+	return rc;
+}
+
+int credential_keep(
+	const struct store *s, const struct credential_id *id, const char *refresh_token, struct err *err)
+{
+	struct keeping k = {s, id, refresh_token};
+
+	return store_tx(s, keep_body, &k, err);
+}
 
 struct history {
 	const struct store *s;

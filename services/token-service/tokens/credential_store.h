@@ -59,6 +59,10 @@ int credential_store(const struct store *s, const struct credential_id *id, int6
 int credential_keep_in_history(struct pg *pg, const struct credential_id *id, const char *refresh_token,
 	const struct buf *sealed, struct err *err);
 
+/* The same in a transaction of its own, if the account is still authorized. */
+int credential_keep(
+	const struct store *s, const struct credential_id *id, const char *refresh_token, struct err *err);
+
 /* It failed: no attempt for retry_ms; the old token stays. Lease given back. */
 int credential_fail(const struct store *s, const struct credential_id *id, int64_t fence, int64_t retry_ms,
 	struct err *err);

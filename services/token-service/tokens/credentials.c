@@ -270,7 +270,8 @@ static int put_off(struct credentials *c, const struct credential_id *id, int64_
 	return err_set(err, ERR_RETRY, 0, "the day's refreshes of this token are used up");
 }
 
-/* Under the lease: fetch and store. LEASE_BUSY: overtaken, the result is dropped. */
+/* Under the lease: fetch and store. LEASE_BUSY: overtaken; of the result the refresh token is kept in the
+ * history. */
 static int refresh_claimed(struct credentials *c, const struct credential_id *id, int64_t fence,
 	const struct credential_row *row, int64_t deadline_ms, struct err *err)
 {
@@ -288,6 +289,9 @@ static int refresh_claimed(struct credentials *c, const struct credential_id *id
 	}
 	note_at_breaker(c, id, false);
 	rc = store_stubbornly(c, id, fence, &token, start_ms, err);
+	/* Whichever of the two Weixin takes for the newer: none is lost. */
+	if (rc == LEASE_BUSY && token.refresh_token)
+		(void)credential_keep(c->store, id, token.refresh_token, &ignored);
 	weixin_token_release(&token);
 	if (rc == 0) {
 		metric_add(&token_service_metrics[M_REFRESHES], "ok", 1);
@@ -343,8 +347,14 @@ static int refresh_if_still_wanted(struct credentials *c, const struct credentia
 	struct err ignored;
 	int rc;
 
-	if ((rc = credential_load(c->store, id, &row, err)) < 0)
+	if ((rc = credential_load(c->store, id, &row, err)) < 0) {
+		log_error(subject(id), "a token that is due cannot be read: %s", err->text);
+		if (err->kind == ERR_REJECT)
+			(void)credential_fail(c->store, id, fence, schedule_retry_ms(1, true), &ignored);
+		else
+			(void)credential_release(c->store, id, fence, &ignored);
 		return rc;
+	}
 	if (judge(id, &row, w, &token) == WISH_OPEN)
 		rc = refresh_claimed(c, id, fence, &row, deadline_ms, err);
 	else

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "proto/reaction.h"
 #include "services/token-service/web/login_store.h"
 
 #include <string.h>
@@ -86,7 +87,7 @@ static void exchange(struct public_call *c, const struct credential_id *id, cons
 	int rc = credentials_call(
 		c->p->x->credentials, id->component_appid, call_session, &a, clock_mono_ms() + WAIT_MS, &err);
 
-	if (rc < 0 && err.kind == ERR_REJECT) {
+	if (rc < 0 && err.kind == ERR_REJECT && reaction_of(err.code) == REACTION_FINAL) {
 		log_info(id->appid, "login refused: %s", err.text);
 		refuse(c, 409, "code_refused");
 		return;

@@ -1,6 +1,7 @@
 """One child process: started, watched, paused, stopped, always by its own process id."""
 
 import ctypes
+import os
 import pathlib
 import random
 import signal
@@ -16,7 +17,8 @@ class ChildError(RuntimeError):
     """A child did not start, or did not end, as it should."""
 
 
-_PORTS = range(15000, 32000)            # below the kernel's own choices for outgoing connections
+# Below the kernel's own choices for outgoing connections; of two runs side by side each takes every other one.
+_PORTS = range(15000 + int(os.environ.get("WXBUS_TEST_SIDE", "0")), 32000, 2)
 _given = set()
 
 

@@ -65,9 +65,12 @@ _INTERNAL_CHECKED = {
 }
 
 # In the order in which they start.
-_SERVICES = ("weixin-sim", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check", "wxbus-ingress")
-_ON_REQUEST = ("wxbus-auto-reply",)    # start() starts these only by name
-PROGRAMS = (*_SERVICES, *_ON_REQUEST, "wxbus", "wxbus-embedded-broker")
+SERVICES = ("weixin-sim", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check", "wxbus-ingress")
+_BUSINESS = paths.ROOT / "services" / "business"
+# Every folder with a manifest is a business.
+BUSINESSES = tuple(f"wxbus-{path.parent.name}" for path in sorted(_BUSINESS.glob("*/manifest.json")))
+# start() starts a business that is not among SERVICES only by name.
+PROGRAMS = (*dict.fromkeys(SERVICES + BUSINESSES), "wxbus", "wxbus-embedded-broker")
 
 
 class KeyFiles:
@@ -206,7 +209,7 @@ class Deployment:
 
     def start(self, *binaries, **options):
         """Start these (all by default), side by side; all are ready when this returns."""
-        started = [self.start_one(binary, ready=False, **options) for binary in binaries or _SERVICES]
+        started = [self.start_one(binary, ready=False, **options) for binary in binaries or SERVICES]
         for service in started:
             service.wait_ready()
 
@@ -256,7 +259,7 @@ class Deployment:
             "WXBUS_LOG_LEVEL": "info",
             **self._extra,
         }
-        common.update(_SPECIFIC[binary](self, instance))
+        common.update(_SPECIFIC.get(binary, _business)(self, instance, binary))
         return common
 
 
@@ -270,7 +273,7 @@ def _weixin(deployment):
     return {"WXBUS_API_BASE": base, "WXBUS_MP_BASE": base, "WXBUS_OPEN_BASE": base}
 
 
-def _ingress(deployment, instance):
+def _ingress(deployment, instance, _):
     accounts = deployment._release_check_accounts
     return {
         **_listening(deployment, instance, "listen", "admin"),
@@ -280,7 +283,7 @@ def _ingress(deployment, instance):
     }
 
 
-def _token_service(deployment, instance):
+def _token_service(deployment, instance, _):
     return {
         **_listening(deployment, instance, "listen", "internal", "admin"),
         **_weixin(deployment),
@@ -293,7 +296,7 @@ def _token_service(deployment, instance):
     }
 
 
-def _api_proxy(deployment, instance):
+def _api_proxy(deployment, instance, _):
     return {
         **_listening(deployment, instance, "listen", "internal", "admin"),
         **_weixin(deployment),
@@ -304,36 +307,30 @@ def _api_proxy(deployment, instance):
     }
 
 
-def _auto_reply(deployment, instance):
-    return {
+def _business(deployment, instance, binary):
+    """What the SDK asks for, by the manifest: `calls` are the paths of Weixin's that the business calls."""
+    folder = _BUSINESS / ("sdk/probe" if binary == "wxbus-probe" else binary.removeprefix("wxbus-"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    group = manifest["group"]
+    settings = {
         **_listening(deployment, instance, "admin"),
-        "WXBUS_DATABASE_URL": deployment.database_url_of("auto_reply"),
         "WXBUS_CALLER_KEYS_FILE": deployment.files.write_caller_keys(
-            "wxbus-auto-reply", deployment.caller_lines("auto-reply", ["/cgi-bin/message/custom/send"])),
+            binary, deployment.caller_lines(group, manifest["calls"])),
     }
+    if any(folder.glob("migrations/*.sql")):
+        settings["WXBUS_DATABASE_URL"] = deployment.database_url_of(group.replace("-", "_"))
+    return settings
 
 
-def _release_check(deployment, instance):
+def _release_check(deployment, instance, binary):
     return {
-        **_listening(deployment, instance, "admin"),
-        "WXBUS_INTERNAL_KEYS_FILE": deployment.files.internal_keys("wxbus-release-check"),
-        "WXBUS_CALLER_KEYS_FILE": deployment.files.write_caller_keys(
-            "wxbus-release-check", deployment.caller_lines("release-check", ["/cgi-bin/message/custom/send"])),
+        **_business(deployment, instance, binary),
+        "WXBUS_INTERNAL_KEYS_FILE": deployment.files.internal_keys(binary),
         "WXBUS_TOKEN_SERVICE_URL": deployment.url("wxbus-token-service", "internal"),
     }
 
 
-def _probe(deployment, instance):
-    """The business of the SDK's own tests."""
-    return {
-        **_listening(deployment, instance, "admin"),
-        "WXBUS_DATABASE_URL": deployment.database_url_of("probe"),
-        "WXBUS_CALLER_KEYS_FILE": deployment.files.write_caller_keys(
-            "wxbus-probe", deployment.caller_lines("probe", ["/cgi-bin/tags/get", "/cgi-bin/message/custom/send"])),
-    }
-
-
-def _wxbus(deployment, _):
+def _wxbus(deployment, *_):
     return {
         "WXBUS_DATABASE_URL": deployment.database_url,
         "WXBUS_INTERNAL_KEYS_FILE": deployment.files.internal_keys("wxbus"),
@@ -342,13 +339,12 @@ def _wxbus(deployment, _):
     }
 
 
+# All others are businesses that need nothing beyond the SDK's own.
 _SPECIFIC = {
     "wxbus-ingress": _ingress,
     "wxbus-token-service": _token_service,
     "wxbus-api-proxy": _api_proxy,
-    "wxbus-auto-reply": _auto_reply,
     "wxbus-release-check": _release_check,
-    "wxbus-probe": _probe,
     "wxbus": _wxbus,
 }
 

@@ -1,5 +1,5 @@
-#ifndef SERVICES_BUSINESS_SDK_ORIGIN_H
-#define SERVICES_BUSINESS_SDK_ORIGIN_H
+#ifndef PROTO_ORIGIN_H
+#define PROTO_ORIGIN_H
 
 #include "common/base/arena.h"
 #include "common/kafka/record.h"
@@ -23,6 +23,9 @@
 #define ORIGIN_VERSION   "wxbus-handler-version"
 #define ORIGIN_RUN       "wxbus-run" /* of a replay that handles events once more: part of their identity */
 #define ORIGIN_EFFECTS   "wxbus-effects" /* "off": replies and calls are left out */
+/* Of a dead letter that `wxbus dead-letters redrive` had handled again; kept over further hand-overs. */
+#define ORIGIN_REDRIVES "wxbus-redrives" /* how often so far */
+#define ORIGIN_LETTER   "wxbus-letter" /* which letter the last redrive was of: partition/offset/timestamp */
 
 struct origin {
 	bool handed_over; /* it comes from a topic of the group's own */

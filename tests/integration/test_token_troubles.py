@@ -1,0 +1,72 @@
+"""What would hold up an account, or wear out its day's calls, if it were waited for or tried for ever."""
+
+import time
+
+import pytest
+
+from wxbus_testing.token_world import SERVICE, World
+from wxbusdev.child import wait_until
+
+EVERY_CALL = 10 ** 6
+
+
+@pytest.fixture(scope="module")
+def world(new_deployment):
+    deployment = new_deployment()
+    deployment.start("weixin-sim", SERVICE, "wxbus-ingress")
+    world = World(deployment)
+    world.sim.push_ticket(world.component)
+    wait_until(lambda: world.tokens.call("GET", f"/v1/platforms/{world.component}/token")[0] == 200, 20,
+               "the component's token")
+    return world
+
+
+def row(world, appid, columns):
+    return world.database(f"SELECT {columns} FROM token_service.accounts WHERE appid = %s", appid)[0]
+
+
+def test_an_un_authorization_is_not_held_up_by_an_update_that_waits(world):
+    """Once the account has left, Weixin answers 61003 to the update's code, and for ever."""
+    appid = world.new_account()
+    world.authorize(appid)
+    world.sim.call("/admin/faults", path="/cgi-bin/component/api_query_auth", errcode=-1, count=EVERY_CALL)
+    time.sleep(1.1)                     # Weixin's times are whole seconds
+    world.sim.push_updateauthorized(world.component, appid, func_ids=[1, 2, 3, 7])
+    wait_until(lambda: world.calls("api_query_auth"), 10, "the code's exchange tried")
+    time.sleep(1.1)
+    world.sim.push_unauthorized(world.component, appid)
+    world.sim.call("/admin/faults/clear")
+    world.directory(appid, lambda one: one["state"] == "unauthorized", 60)
+    assert row(world, appid, "token, refresh_token") == (None, None)
+
+
+def test_a_row_that_does_not_open_is_tried_seldom_and_works_again_once_mended(world):
+    appid = world.new_account()
+    world.authorize(appid)
+    sealed = row(world, appid, "refresh_token")[0]
+    world.database("UPDATE token_service.accounts SET refresh_token = '\\x00', refresh_at = now() WHERE appid = %s",
+                   appid)
+    wait_until(lambda: row(world, appid, "retry_at > now() + interval '20 s'")[0], 20, "the next try put off")
+    assert "a token that is due cannot be read" in world.deployment.service(SERVICE).log_text()
+    time.sleep(2)
+    assert row(world, appid, "calls")[0] <= 2
+    world.database("UPDATE token_service.accounts SET refresh_token = %s, retry_at = NULL, refresh_at = now()"
+                   " WHERE appid = %s", sealed, appid)
+    wait_until(lambda: row(world, appid, "refresh_at > now() AND failures = 0")[0], 20, "the refresh")
+
+
+def test_a_token_that_does_not_open_is_replaced(world):
+    appid = world.new_account()
+    world.authorize(appid)
+    world.database("UPDATE token_service.accounts SET token = '\\x00' WHERE appid = %s", appid)
+    assert wait_until(lambda: (got := world.token(appid))[0] == 200 and got[1], 20,
+                      "a token")["token"] == world.weixin_s_account(appid)["access_token"]
+
+
+def test_an_account_without_a_refresh_token_is_not_looked_for_again_and_again(world):
+    appid = world.new_account()
+    world.authorize(appid)
+    world.database("UPDATE token_service.accounts SET state = 'unauthorized', refresh_at = now() WHERE appid = %s",
+                   appid)
+    wait_until(lambda: row(world, appid, "refresh_at") == (None,), 20, "no longer due")
+    assert world.calls("api_authorizer_token", appid) == []
