@@ -1,5 +1,6 @@
 """Reconciling with Weixin's own list of accounts: what a lost push took away comes back."""
 
+import collections
 import concurrent.futures
 import json
 import time
@@ -58,6 +59,11 @@ class SyncWorld(World):
     def findings(self, state):
         answer = self.admin.call("GET", f"/v1/platforms/{self.component}/sync-findings?id={state['id']}&limit=500")[1]
         return {one["appid"]: one["finding"] for one in answer["findings"]}
+
+    def errcodes(self, state):
+        """What Weixin said of those of whom it does not tell: Counter of (finding, errcode)."""
+        return collections.Counter(self.database("SELECT finding, errcode FROM token_service.sync_accounts"
+                                                 " WHERE sync_id = %s AND errcode <> 0", state["id"]))
 
     def row(self, appid, columns):
         return self.database(f"SELECT {columns} FROM token_service.accounts WHERE appid = %s", appid)
@@ -151,6 +157,55 @@ def test_who_left_unseen_is_reported_and_un_authorized_only_when_pruning(world):
     with world.reader("platform-notices") as reader:
         reader.wait_for_one(lambda record: record.key == f"{world.component}/{appid}" and
                             record.headers["ce_type"] == "wxbus.account.unauthorized", 20)
+
+
+def test_a_troubled_account_does_not_keep_the_others_from_being_looked_at(world):
+    troubles = [50001, 50002, 50004, 61007, 43007, 48001]
+    lost = [world.lose_authorization() for _ in range(len(troubles) + 1)]
+    for errcode in troubles:
+        world.sim.call("/admin/faults", path=INFO, errcode=errcode, count=1)
+    state = world.sync()
+    assert (state["step"], state["found"]["new"], state["found"]["added"]) == ("done", len(troubles), 1), state
+    assert world.errcodes(state) == {("new", errcode): 1 for errcode in troubles}
+    assert set(world.findings(world.sync()).values()) == {"added"}      # the trouble is over
+    for appid in lost:
+        world.wait_served(appid)
+    # One that Weixin does not list, and does not tell of either, stays as it is, even when pruning.
+    left = lost[0]
+    time.sleep(1.1)                     # Weixin's times are whole seconds
+    world.lose_end(left)
+    world.sim.call("/admin/faults", path=INFO, errcode=50002, count=1)
+    state = world.sync(prune=True)
+    assert world.findings(state) == {left: "missing"} and world.errcodes(state) == {("missing", 50002): 1}
+    assert world.row(left, "state") == [("authorized",)]
+    assert world.findings(world.sync(prune=True)) == {left: "pruned"}
+
+
+def test_failures_behind_a_refused_account_count_in_a_row(world):
+    for _ in range(2):
+        world.lose_authorization()
+    for _ in range(30):                 # of the two, the first asked is refused, the other one fails
+        world.sim.call("/admin/faults", path=INFO, errcode=48001, count=1)
+        world.sim.call("/admin/faults", path=INFO, errcode=-1, count=1)
+    _, state = world.start_sync()
+    for attempts in (1, 2, 3):
+        wait_until(lambda: world.state(state["id"])["attempts_failed"] >= attempts, 20, f"{attempts} failures in a row")
+    world.database("UPDATE token_service.syncs SET attempts = 9, retry_at = now() WHERE id = %s", state["id"])
+    state = world.wait_over(state["id"])
+    assert state["step"] == "failed" and "errcode -1" in state["error"] and state["found"]["added"] == 0
+    world.sim.call("/admin/faults/clear")
+    assert world.sync()["found"]["added"] == 2
+
+
+def test_a_refusal_of_the_platform_is_held_against_no_account(world):
+    lost = world.lose_authorization()
+    world.sim.call("/admin/faults", path=INFO, errcode=61004, count=1)
+    _, state = world.start_sync()
+    wait_until(lambda: world.state(state["id"])["attempts_failed"] == 1, 10, "the failed step")
+    state = world.state(state["id"])
+    assert "61004" in state["error"] and state["retry_in"] > 20         # somebody must set it right first
+    world.database("UPDATE token_service.syncs SET retry_at = now() WHERE id = %s", state["id"])
+    assert world.findings(world.wait_over(state["id"])) == {lost: "added"}
 
 
 def test_who_authorizes_while_a_sync_runs_is_neither_missing_nor_pruned(world):
@@ -261,6 +316,49 @@ def test_it_runs_daily_by_itself_on_one_of_two_replicas(world):
                           " FROM token_service.sync_schedule") == [(True,)]
     for replica in ("second", "third"):
         world.deployment.finish(replica)
+
+
+def fail_for_good(world, reason):
+    """The next sync of this reason; returns its number."""
+    tried = "SELECT id FROM token_service.syncs WHERE reason = %s AND ended_at IS NULL AND attempts > 0"
+    number = wait_until(lambda: world.database(tried, reason), 20, "an attempt")[0][0]
+    world.database("UPDATE token_service.syncs SET attempts = 9, retry_at = now() WHERE id = %s", number)
+    assert world.wait_over(number)["step"] == "failed"
+    return number
+
+
+def test_a_sync_after_an_outage_that_fails_is_made_again(world):
+    lost = world.lose_authorization()
+    schedule = "SELECT outage_at IS NOT NULL FROM token_service.sync_schedule"
+    syncs = lambda: world.database("SELECT id FROM token_service.syncs ORDER BY id DESC LIMIT 1")[0][0]
+    world.sim.call("/admin/faults", path=LIST, errcode=-1, count=1000)
+    world.database("UPDATE token_service.sync_schedule SET outage_at = now()")
+    failed = fail_for_good(world, "outage")
+    assert world.database(schedule) == [(True,)]
+    world.sim.call("/admin/faults/clear")
+    time.sleep(2.5)                     # a look for what is due comes every second
+    assert syncs() == failed and world.row(lost, "1") == []     # not at once
+    world.database("UPDATE token_service.syncs SET ended_at = ended_at - interval '10 minutes' WHERE id = %s", failed)
+    again = wait_until(lambda: (number := syncs()) != failed and number, 20, "the sync again")
+    state = world.wait_over(again)
+    assert (state["step"], state["reason"], world.findings(state)) == ("done", "outage", {lost: "added"})
+    assert world.database(schedule) == [(False,)]
+
+
+def test_a_daily_sync_that_fails_is_due_within_the_hour(world):
+    soon = "SELECT next_at <= now() + interval '1 hour' FROM token_service.sync_schedule"
+    world.sim.call("/admin/faults", path=LIST, errcode=-1, count=1000)
+    world.database("UPDATE token_service.sync_schedule SET next_at = now() + interval '1 day'")
+    world.database("INSERT INTO token_service.syncs (component_appid, reason) VALUES (%s, 'daily')", world.component)
+    tried = "SELECT attempts > 0 FROM token_service.syncs WHERE ended_at IS NULL"
+    wait_until(lambda: world.database(tried) == [(True,)], 20, "an attempt")
+    assert world.database(soon) == [(False,)]       # it may still succeed
+    fail_for_good(world, "daily")
+    assert world.database(soon) == [(True,)]
+    world.database("UPDATE token_service.sync_schedule SET next_at = now() + interval '10 minutes'")
+    world.database("INSERT INTO token_service.syncs (component_appid, reason) VALUES (%s, 'daily')", world.component)
+    fail_for_good(world, "daily")
+    assert world.database(soon.replace("1 hour", "10 minutes")) == [(True,)]
 
 
 @pytest.mark.timeout(300)

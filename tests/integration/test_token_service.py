@@ -394,26 +394,41 @@ def test_a_killed_process_and_a_second_one_lose_nothing(new_deployment):
     deployment.close()
 
 
-def test_a_database_that_goes_and_comes_back(new_deployment, postgres):
+def test_a_database_that_goes_and_comes_back(new_deployment, postgres, long):
     deployment = new_deployment()
     deployment.start("weixin-sim", SERVICE, "wxbus-ingress")
     world = World(deployment)
     world.sim.push_ticket(world.component)
-    kept = world.new_account()
+    kept, new, later = (world.new_account() for _ in range(3))
     world.authorize(kept)
+    old = world.token(kept)[1]["token"]
     service = deployment.service(SERVICE)
-    appid = world.new_account()
-    postgres.stop()
-    try:
-        assert world.sim.push_authorized(world.component, appid)["answer"] == "success"
-        assert world.token(kept)[0] == 503
-        wait_until(lambda: not service.ready(), 10, "not ready")
-    finally:
-        postgres.start()
-    world.wait_served(appid)
-    assert world.wait_served(kept)
+    # An exchange and a refresh are under way: Weixin has made new tokens, which nobody has got yet.
+    for api in ("api_query_auth", "api_authorizer_token"):
+        world.sim.call("/admin/faults", path="/cgi-bin/component/" + api, delay_ms=2000, when="after")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert world.sim.push_authorized(world.component, new)["answer"] == "success"
+        wait_until(lambda: world.weixin_s_account(new)["access_token"], 20, "the exchange under way")
+        refresh = pool.submit(world.refresh, kept, old)
+        wait_until(lambda: world.weixin_s_account(kept)["access_token"] != old, 20, "the refresh under way")
+        postgres.stop()
+        try:
+            assert world.sim.push_authorized(world.component, later)["answer"] == "success"
+            assert world.token(kept)[0] == 503
+            wait_until(lambda: not service.ready(), 10, "not ready")
+            wait_until(lambda: world.calls("api_query_auth", new) and world.calls("api_authorizer_token", kept), 10,
+                       "both of Weixin's answers")
+            time.sleep(8 if long else 2)    # less than the leases leave for storing what was got
+        finally:
+            postgres.start()
+        refresh.result()
+    for appid in (kept, new, later):
+        wait_until(lambda: world.token(appid)[1].get("token") == world.weixin_s_account(appid)["access_token"], 20,
+                   "Weixin's last token")
     service.wait_ready()
     assert service.running
+    assert len(world.calls("api_authorizer_token", kept)) == 1 and world.calls("api_authorizer_token", new) == []
+    assert len(world.calls("api_query_auth", new)) == 1
     deployment.close()
 
 

@@ -120,6 +120,9 @@ struct settling {
 	const struct exchange *x;
 	const struct sync *y;
 	struct credential_id id;
+	/* A page that is read again asks anew about each account that was not added: only what it will not
+	 * meet again is progress, or a refusal there would count every failure behind it as the first. */
+	bool progress;
 	enum sync_finding finding; /* as it turned out */
 	int errcode;
 	/* SYNC_ADDED */
@@ -170,7 +173,7 @@ static int settle_body(struct pg *pg, void *arg, struct err *err)
 	struct settling *s = arg;
 	int rc;
 
-	if ((rc = sync_hold(pg, s->y, true, err)) != 0)
+	if ((rc = sync_hold(pg, s->y, s->progress, err)) != 0)
 		return rc;
 	if (s->finding == SYNC_MISSING || s->finding == SYNC_PRUNED) {
 		if ((rc = sync_lock_candidate(pg, s->y, s->id.appid, err)) < 0)
@@ -190,22 +193,40 @@ static int settle_body(struct pg *pg, void *arg, struct err *err)
 
 static int settle(struct sync_worker *w, struct sync *y, struct settling *s, struct err *err)
 {
-	int rc = store_tx(w->x->store, settle_body, s, err);
+	int rc;
 
-	if (rc != 0)
+	s->progress = !y->listing || s->finding == SYNC_ADDED;
+	if ((rc = store_tx(w->x->store, settle_body, s, err)) != 0)
 		return rc;
-	y->attempts = 0;
+	if (s->progress)
+		y->attempts = 0;
 	if (s->finding > SYNC_NEW)
 		found(s->id.appid, s->finding);
 	outbox_wake(w->outbox);
 	return 0;
 }
 
-/* Weixin's refusal is about this account, and another call would get no other answer. */
+/* What somebody must set right for the platform: then every account gets this answer. The address, in three
+ * forms; the AppSecret, in two; the component.
+ * https://developers.weixin.qq.com/doc/oplatform/Return_codes/Return_code_descriptions_new.html */
+static bool is_platform_s(int errcode)
+{
+	static const int errcodes[] = {40125, 40164, 40243, 45035, 61004, 61011};
+
+	for (size_t i = 0; i < sizeof(errcodes) / sizeof(errcodes[0]); i++)
+		if (errcodes[i] == errcode)
+			return true;
+	return false;
+}
+
+/* Weixin's refusal is about this account, and another call now would get no other answer: one that is frozen
+ * must not keep the platform's others from being looked at. */
 static bool is_final(const struct err *err)
 {
+	enum reaction reaction = reaction_of(err->code);
+
 	return err->kind == ERR_REJECT &&
-	       (err->code == ERRCODE_APPID || reaction_of(err->code) == REACTION_FINAL);
+	       (reaction == REACTION_FINAL || (reaction == REACTION_CONF && !is_platform_s(err->code)));
 }
 
 /* --- the list ----------------------------------------------------------------------------------------------
@@ -216,7 +237,14 @@ static int add_account(
 {
 	struct weixin_authorization authorization = {.func_ids = NULL};
 	struct weixin_info info = {.user_name = NULL};
-	struct settling s = {w->x, y, id_of(y, listed->appid), SYNC_ADDED, 0, 0, &authorization, &info};
+	struct settling s = {
+		.x = w->x,
+		.y = y,
+		.id = id_of(y, listed->appid),
+		.finding = SYNC_ADDED,
+		.authorization = &authorization,
+		.info = &info,
+	};
 	struct account_state state;
 	int rc;
 
@@ -336,7 +364,7 @@ static int read_page(struct sync_worker *w, struct sync *y, struct err *err)
 
 static int ask_for_missing(struct sync_worker *w, struct sync *y, const char *appid, struct err *err)
 {
-	struct settling s = {w->x, y, id_of(y, appid), SYNC_KNOWN, 0, 0, NULL, NULL};
+	struct settling s = {.x = w->x, .y = y, .id = id_of(y, appid), .finding = SYNC_KNOWN};
 	struct weixin_info info = {.user_name = NULL};
 	int rc = exchange_ask_info(w->x, &s.id, clock_mono_ms() + CALL_MS, &info, err);
 

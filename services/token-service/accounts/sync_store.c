@@ -118,7 +118,9 @@ static int schedule_body(struct pg *pg, void *arg, struct err *err)
 		"     AND EXISTS (SELECT 1 FROM token_service.platforms p"
 		"       WHERE p.component_appid = d.component_appid AND p.ticket IS NOT NULL)"
 		"     AND NOT EXISTS (SELECT 1 FROM token_service.syncs y"
-		"       WHERE y.component_appid = d.component_appid AND y.ended_at IS NULL)"
+		"       WHERE y.component_appid = d.component_appid AND (y.ended_at IS NULL"
+		"         OR (y.step = 'failed' AND y.reason = 'outage'"
+		"           AND y.ended_at > now() - $4 * interval '1 s')))"
 		"   FOR UPDATE SKIP LOCKED),"
 		" made AS (INSERT INTO token_service.syncs (component_appid, reason)"
 		"   SELECT component_appid, CASE WHEN outage_at IS NULL THEN 'daily' ELSE 'outage' END FROM "
@@ -128,7 +130,8 @@ static int schedule_body(struct pg *pg, void *arg, struct err *err)
 		" UPDATE token_service.sync_schedule SET outage_at = NULL,"
 		"   next_at = now() + (0.9 + 0.2 * random()) * $2 * interval '1 s'"
 		" WHERE component_appid IN (SELECT component_appid FROM made)",
-		NULL, err, pg_text(s->platforms), pg_int8(every_s), pg_bool(s->every_s > 0));
+		NULL, err, pg_text(s->platforms), pg_int8(every_s), pg_bool(s->every_s > 0),
+		pg_int8(SYNC_PAUSE_S));
 }
 
 int sync_schedule(const struct store *s, const char *platforms, int64_t every_s, struct err *err)
@@ -526,15 +529,23 @@ int sync_end(const struct store *s, const struct sync *y, struct err *err)
 	return store_tx(s, end_body, &e, err);
 }
 
+/* What the failed one was to find is still to be found: a lost push is told nowhere else. */
 static int fail_body(struct pg *pg, void *arg, struct err *err)
 {
 	const struct ending *e = arg;
 
 	return PG_EXEC(pg,
-		"UPDATE token_service.syncs SET attempts = attempts + 1, error = $3, lease_owner = NULL,"
-		"   lease_until = '-infinity', retry_at = now() + $4 * interval '1 ms',"
+		"WITH failed AS (UPDATE token_service.syncs SET attempts = attempts + 1, error = $3,"
+		"   lease_owner = NULL, lease_until = '-infinity',"
+		"   retry_at = now() + $4 * interval '1 ms',"
 		"   step = CASE WHEN $4 > 0 THEN step ELSE 'failed' END,"
-		"   ended_at = CASE WHEN $4 > 0 THEN NULL ELSE now() END" MINE,
+		"   ended_at = CASE WHEN $4 > 0 THEN NULL ELSE now() END" MINE
+		"   RETURNING component_appid, reason, step)"
+		" UPDATE token_service.sync_schedule d SET"
+		"   outage_at = CASE WHEN f.reason = 'outage' THEN now() ELSE d.outage_at END,"
+		"   next_at = CASE WHEN f.reason = 'daily' THEN least(d.next_at, now() + interval '1 hour')"
+		"     ELSE d.next_at END"
+		" FROM failed f WHERE f.step = 'failed' AND d.component_appid = f.component_appid",
 		NULL, err, pg_int8(e->y->id), pg_int8(e->y->fence), pg_text(e->why), pg_int8(e->retry_ms));
 }
 

@@ -12,6 +12,7 @@
 #define SYNC_ATTEMPTS   10    /* in a row; then it has failed */
 #define SYNC_PASSES     3     /* over the list, if it moves */
 #define SYNC_CANDIDATES 100   /* accounts asked about at a time */
+#define SYNC_PAUSE_S    600   /* after one for an outage that failed, before the next by itself */
 
 enum sync_reason { SYNC_OPERATOR, SYNC_DAILY, SYNC_OUTAGE };
 enum sync_finding {
@@ -46,7 +47,8 @@ int sync_ask(const struct store *s, const char *component_appid, bool prune, boo
 	struct err *err);
 
 /* Make what is due: of platforms (an array in PostgreSQL's form) that have a ticket, those where an outage
- * has been noted, and those whose day has come (every_s, give or take a tenth; 0: never). */
+ * has been noted, and those whose day has come (every_s, give or take a tenth; 0: never). None within
+ * SYNC_PAUSE_S after a platform's sync for an outage has failed. */
 int sync_schedule(const struct store *s, const char *platforms, int64_t every_s, struct err *err);
 /* Within a transaction: pushes may have been lost. */
 int sync_note_outage(struct pg *pg, const char *component_appid, struct err *err);
@@ -87,7 +89,8 @@ int sync_lock_candidate(struct pg *pg, const struct sync *y, const char *appid, 
 
 /* The end. Findings that say nothing are dropped. */
 int sync_end(const struct store *s, const struct sync *y, struct err *err);
-/* A step failed: again after retry_ms; 0: it has failed for good. */
+/* A step failed: again after retry_ms; 0: it has failed for good. Then an outage is noted again if that was
+ * the reason, and a daily one is due again within the hour. */
 int sync_fail(
 	const struct store *s, const struct sync *y, const char *why, int64_t retry_ms, struct err *err);
 /* This process ends: another may go on at once. */
