@@ -144,3 +144,25 @@ def test_a_process_that_ends_in_order_leaves_nothing_to_be_done_again(deployment
         time.sleep(margin(0.5))
         given = collections.Counter(record.event_id for record in replies.read_to_end(60)[before:])
     assert set(given) == wanted and set(given.values()) == {1}
+
+
+@pytest.mark.real_kafka
+def test_a_process_that_ends_while_kafka_is_away_ends_soon_and_loses_nothing(deployment, kafka):
+    fans = [Fan(number) for number in range(50)]
+    writer = Writer(deployment, fans, 1500, 3 * FACTOR)
+    writer.start()
+    time.sleep(FACTOR)
+    kafka.pause()                       # connections stay open, and nothing is answered
+    try:
+        time.sleep(FACTOR / 2)          # whatever was read waits for Kafka now
+        deployment.finish(SECOND, timeout_s=20)
+        deployment.finish(FIRST, timeout_s=20)
+    finally:
+        kafka.resume()
+    writer.finish()
+    for instance in (FIRST, SECOND):
+        deployment.start_one(FIRST, instance)
+    wanted = {event_id for fan in fans for event_id, _ in fan.events}
+    with topics.TopicReader(deployment.kafka.bootstrap_servers, deployment.topic("replies")) as replies:
+        wait_until(lambda: wanted <= {record.event_id for record in replies.read_to_end(60)}, margin(60),
+                   "a verdict for each event", 0.5)

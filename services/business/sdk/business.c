@@ -12,8 +12,12 @@
 
 #include "common/base/banned.h"
 
-#define WARM_MS  2000
-#define FLUSH_MS 2000
+#define WARM_MS 2000
+/* With Kafka away nothing can be settled, and leaving it takes its time too: all of it together within 20 s.
+ */
+#define DRAIN_MS  8000
+#define ENDING_MS 1000
+#define FLUSH_MS  2000
 
 #define CONF_STRUCT struct sdk_conf
 static const struct conf_item sdk_items[] = {
@@ -179,9 +183,10 @@ static void tick(void *arg)
 static void drain(void *arg, int64_t deadline_mono_ms)
 {
 	struct business *b = arg;
+	int64_t until = clock_mono_ms() + DRAIN_MS;
 
 	atomic_store(&b->ending, true);
-	worker_stop(b->worker, deadline_mono_ms);
+	worker_stop(b->worker, until < deadline_mono_ms ? until : deadline_mono_ms);
 }
 
 /* --- Kafka ------------------------------------------------------------------------------------------------
@@ -189,7 +194,9 @@ static void drain(void *arg, int64_t deadline_mono_ms)
 
 static int publish(struct business *b, const struct kafka_record *r, struct err *err)
 {
-	return producer_publish(b->producer, r, clock_mono_ms() + HANDOVER_MS, err);
+	int64_t wait_ms = atomic_load(&b->ending) ? ENDING_MS : HANDOVER_MS;
+
+	return producer_publish(b->producer, r, clock_mono_ms() + wait_ms, err);
 }
 
 static void stop(struct business *b, const struct err *why)
