@@ -24,10 +24,14 @@ from wxbus_testing.ingress import Bench                         # noqa: E402
 
 pytest_plugins = ["wxbus_testing.figures"]
 
-# Tests that measure, or that need most of the machine for a moment. WXBUS_TEST_PART=clocked runs only these, =other all
-# the rest, so that both can run at once.
-CLOCKED = ("test_api_proxy", "test_auto_reply", "test_ingress", "test_kafka", "test_late_reply", "test_release_check",
-           "test_sdk", "test_story", "test_weixin_load")
+# WXBUS_TEST_PART=first and =second may run at once; =alone measures, and needs the machine for itself.
+PARTS = {
+    "alone": ("test_api_proxy_limits", "test_auto_reply_load", "test_ingress_broker_failures", "test_ingress_replies",
+              "test_weixin_load"),
+    "first": ("test_api_proxy", "test_auto_reply", "test_ingress", "test_kafka", "test_late_reply", "test_release_check",
+              "test_sdk", "test_story"),
+    "second": ("test_",),
+}
 PART = os.environ.get("WXBUS_TEST_PART", "")
 KAFKA_KIND = os.environ.get("WXBUS_TEST_KAFKA", "real")
 
@@ -38,9 +42,9 @@ def pytest_report_header(config):
 
 def pytest_collection_modifyitems(config, items):
     if PART:
-        chosen = [item for item in items if item.path.name.startswith(CLOCKED) == (PART == "clocked")]
-        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-        items[:] = chosen
+        part = [next(name for name, files in PARTS.items() if item.path.name.startswith(files)) for item in items]
+        config.hook.pytest_deselected(items=[item for item, name in zip(items, part) if name != PART])
+        items[:] = [item for item, name in zip(items, part) if name == PART]
     if KAFKA_KIND == "real":
         return
     for item in items:

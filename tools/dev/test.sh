@@ -34,21 +34,14 @@ command_test() {
 	kafka=$(test_choose_kafka "$kafka")
 	export WXBUS_TEST_KAFKA=$kafka WXBUS_TEST_LONG=$long
 	TEST_FAILED=""
-	[ -n "$only" ] || deps_require CLANG
-	build dev
-	if [ -z "$only" ]; then
-		test_part "unit tests" ctest --preset dev -j "$jobs" --no-tests=error
-		test_begin_builds
-	fi
 	if [ -n "$only" ]; then
+		build dev
 		test_part "integration tests, $kafka Kafka" test_integration dev "$limit" -k "$only"
-	elif [ $long = yes ]; then
-		test_part "integration tests at full size, $kafka Kafka" test_integration dev "$limit"
 	else
-		test_part "integration tests, $kafka Kafka" test_integration_halves dev "$limit"
-	fi
-	if [ -z "$only" ]; then
-		test_part "builds with clang and with sanitizers" test_end_builds
+		deps_require CLANG
+		build dev
+		test_part "unit tests" ctest --preset dev -j "$jobs" --no-tests=error
+		test_everything "$kafka" "$long" "$limit"
 		test_part "unit tests under sanitizers" test_sanitized ctest --preset asan -j "$jobs" --no-tests=error
 	fi
 	if [ $sanitize = yes ]; then
@@ -61,6 +54,21 @@ command_test() {
 		return 1
 	fi
 	echo "all passed"
+}
+
+# The integration tests and the builds with clang and with sanitizers.
+test_everything() {
+	local kafka=$1 long=$2 limit=$3
+
+	test_begin_builds
+	if [ "$long" = yes ]; then
+		test_part "integration tests at full size, $kafka Kafka" test_integration dev "$limit"
+		test_part "builds with clang and with sanitizers" test_end_builds
+		return
+	fi
+	test_part "integration tests side by side, $kafka Kafka" test_side_by_side dev "$limit"
+	test_part "builds with clang and with sanitizers" test_end_builds
+	test_part "integration tests that measure, $kafka Kafka" test_alone dev "$limit"
 }
 
 # The other two builds take what the integration tests leave of the machine: these mostly wait.
@@ -101,20 +109,25 @@ test_integration() {
 	test_pytest "$preset" "$limit" "$LOGS/integration" "$@"
 }
 
-# test_integration_halves PRESET LIMIT: all of them, in two runs side by side that share the machine and nothing else.
-test_integration_halves() {
+# test_side_by_side PRESET LIMIT: the tests that bear it, in two runs that share the machine and nothing else.
+test_side_by_side() {
 	local status=0
 
 	set -m
-	WXBUS_TEST_PART=other WXBUS_TEST_SIDE=1 \
-		test_pytest "$1" "$2" "$LOGS/integration-other" >"$LOGS/other.log" 2>&1 </dev/null &
+	WXBUS_TEST_PART=second WXBUS_TEST_SIDE=1 \
+		test_pytest "$1" "$2" "$LOGS/integration-second" >"$LOGS/second.log" 2>&1 </dev/null &
 	TEST_OTHER=$!
 	set +m
-	WXBUS_TEST_PART=clocked WXBUS_TEST_SIDE=0 test_pytest "$1" "$2" "$LOGS/integration" || status=$?
+	WXBUS_TEST_PART=first test_pytest "$1" "$2" "$LOGS/integration-first" || status=$?
 	wait "$TEST_OTHER" || status=$?
 	TEST_OTHER=""
-	cat "$LOGS/other.log"
+	cat "$LOGS/second.log"
 	return "$status"
+}
+
+# test_alone PRESET LIMIT: those that measure, and need the machine for themselves.
+test_alone() {
+	WXBUS_TEST_PART=alone test_pytest "$1" "$2" "$LOGS/integration"
 }
 
 # test_pytest PRESET LIMIT LOGS [PYTEST_OPTION...]. A run that hangs is aborted, and prints where each thread stood.
