@@ -143,6 +143,7 @@ def test_a_process_that_ends_in_order_leaves_nothing_to_be_done_again(deployment
         replies.wait_for(lambda record: record.event_id in wanted, margin(30), count=3000)
         time.sleep(margin(0.5))
         given = collections.Counter(record.event_id for record in replies.read_to_end(60)[before:])
+    deployment.start_one(FIRST, SECOND)
     assert set(given) == wanted and set(given.values()) == {1}
 
 
