@@ -288,12 +288,11 @@ static void take(struct worker *w, const struct kafka_record *r)
 	j = job_new(w, r, &ticket);
 	if (w->options.due_ms)
 		j->due_ms = w->options.due_ms(w->options.arg, r);
-	if (p->held || j->due_ms > clock_wall_ms()) {
+	if (p->held || j->due_ms > clock_wall_ms())
 		DL_APPEND(p->held, j);
-		pace(w, p);
-	} else {
+	else
 		begin(w, j);
-	}
+	pace(w, p); /* at each record: until the next look a fast broker brings far more than is allowed */
 }
 
 static void look_after(struct worker *w)
