@@ -1,7 +1,8 @@
 """The environment of the integration tests: real processes between a real Kafka and a real PostgreSQL.
 
 `./dev test` sets WXBUS_BUILD_DIR, WXBUS_TEST_KAFKA (real or embedded) and WXBUS_TEST_LONG. Logs of all
-processes are in build/logs/integration/, or in the folder WXBUS_TEST_LOGS (for a second run beside the first).
+processes are in build/logs/integration/, or in the folder WXBUS_TEST_LOGS: ./dev test makes several runs, each with its
+own (integration-first, integration-second, integration).
 """
 
 import itertools
