@@ -2,8 +2,8 @@
 #define WEIXIN_SIM_CONF_H
 
 #include "common/base/err.h"
-#include "tools/weixin-sim/delivery.h"
-#include "tools/weixin-sim/state.h"
+#include "tools/weixin-sim/push/delivery.h"
+#include "tools/weixin-sim/world/state.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
-#include "tools/weixin-sim/admin.h"
-#include "tools/weixin-sim/api.h"
-#include "tools/weixin-sim/load.h"
+#include "tools/weixin-sim/admin/admin.h"
+#include "tools/weixin-sim/api/api.h"
+#include "tools/weixin-sim/load/load.h"
 #include "tools/weixin-sim/sim.h"
 
 #include "common/base/clock.h"

@@ -3,12 +3,12 @@
 
 #include "common/base/clock.h"
 #include "common/httpc/httpc.h"
+#include "tools/weixin-sim/admin/faults.h"
+#include "tools/weixin-sim/admin/record.h"
 #include "tools/weixin-sim/conf.h"
-#include "tools/weixin-sim/delivery.h"
-#include "tools/weixin-sim/faults.h"
-#include "tools/weixin-sim/record.h"
-#include "tools/weixin-sim/state.h"
-#include "tools/weixin-sim/ticker.h"
+#include "tools/weixin-sim/push/delivery.h"
+#include "tools/weixin-sim/push/ticker.h"
+#include "tools/weixin-sim/world/state.h"
 
 #include <stdatomic.h>
 

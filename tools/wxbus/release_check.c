@@ -5,7 +5,7 @@
 #include "common/base/buf.h"
 #include "common/base/str.h"
 #include "proto/platforms.h"
-#include "tools/weixin-sim/release_session.h"
+#include "tools/weixin-sim/release/release_session.h"
 #include "tools/wxbus/release_advice.h"
 
 #include <errno.h>

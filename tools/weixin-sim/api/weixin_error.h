@@ -1,0 +1,10 @@
+#ifndef WEIXIN_SIM_API_WEIXIN_ERROR_H
+#define WEIXIN_SIM_API_WEIXIN_ERROR_H
+
+#include "common/json/json.h"
+
+/* {"errcode":N,"errmsg":"... rid: ..."} as Weixin words it; 0 is {"errcode":0,"errmsg":"ok"}. The caller
+ * frees. https://developers.weixin.qq.com/doc/oplatform/Return_codes/Return_code_descriptions_new.html */
+struct json *weixin_error(int errcode);
+
+#endif
