@@ -4,11 +4,11 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
-#include "services/api-proxy/allowance.h"
-#include "services/api-proxy/erasures.h"
-#include "services/api-proxy/jssdk.h"
-#include "services/api-proxy/day_limit.h"
-#include "services/api-proxy/ledger.h"
+#include "services/api-proxy/allowance/allowance.h"
+#include "services/api-proxy/allowance/erasures.h"
+#include "services/api-proxy/callers/day_limit.h"
+#include "services/api-proxy/jssdk/jssdk.h"
+#include "services/api-proxy/topic/ledger.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -1,0 +1,116 @@
+#include "services/api-proxy/callers/rate.h"
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "common/base/banned.h"
+
+#define SWEEP_AT 8192 /* names; full buckets are as good as none */
+
+struct bucket {
+	char *name;
+	int64_t milli; /* thousandths of calls: what a rate gives in one millisecond is a whole number of them
+			*/
+	int64_t at_ms;
+	int64_t per_s;
+	UT_hash_handle hh;
+};
+
+struct rate {
+	pthread_mutex_t lock;
+	struct bucket *buckets;
+};
+
+struct rate *rate_new(void)
+{
+	struct rate *r = xcalloc(1, sizeof(*r));
+
+	pthread_mutex_init(&r->lock, NULL);
+	return r;
+}
+
+static void drop(struct rate *r, struct bucket *b)
+{
+	HASH_DELETE(hh, r->buckets, b);
+	free(b->name);
+	free(b);
+}
+
+void rate_free(struct rate **rp)
+{
+	struct rate *r = *rp;
+	struct bucket *b, *next;
+
+	*rp = NULL;
+	if (!r)
+		return;
+	HASH_ITER (hh, r->buckets, b, next)
+		drop(r, b);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+static void fill(struct bucket *b, int64_t per_s, int64_t now)
+{
+	int64_t passed = now - b->at_ms < 1000 ? now - b->at_ms : 1000;
+
+	b->per_s = per_s;
+	b->milli += passed * per_s;
+	if (b->milli > per_s * 1000)
+		b->milli = per_s * 1000;
+	b->at_ms = now;
+}
+
+static void sweep(struct rate *r, int64_t now)
+{
+	struct bucket *b, *next;
+
+	HASH_ITER (hh, r->buckets, b, next) {
+		fill(b, b->per_s, now);
+		if (b->milli == b->per_s * 1000)
+			drop(r, b);
+	}
+}
+
+static struct bucket *bucket_of(struct rate *r, const struct rate_want *want, int64_t now)
+{
+	struct bucket *b;
+
+	HASH_FIND_STR(r->buckets, want->name, b);
+	if (!b) {
+		b = xcalloc(1, sizeof(*b));
+		b->name = xstrdup(want->name);
+		b->milli = want->per_s * 1000;
+		b->at_ms = now;
+		HASH_ADD_KEYPTR(hh, r->buckets, b->name, strlen(b->name), b);
+	}
+	fill(b, want->per_s, now);
+	return b;
+}
+
+int64_t rate_take(struct rate *r, const struct rate_want *wants, size_t n)
+{
+	int64_t now = clock_mono_ms(), wait_ms = 0;
+	struct bucket *b;
+	size_t i;
+
+	pthread_mutex_lock(&r->lock);
+	if (HASH_COUNT(r->buckets) >= SWEEP_AT)
+		sweep(r, now);
+	for (i = 0; i < n; i++) {
+		b = wants[i].per_s > 0 ? bucket_of(r, &wants[i], now) : NULL;
+		if (b && b->milli < 1000 && (1000 - b->milli + b->per_s - 1) / b->per_s > wait_ms)
+			wait_ms = (1000 - b->milli + b->per_s - 1) / b->per_s;
+	}
+	for (i = 0; i < n && wait_ms == 0; i++)
+		if (wants[i].per_s > 0)
+			bucket_of(r, &wants[i], now)->milli -= 1000;
+	pthread_mutex_unlock(&r->lock);
+	return wait_ms;
+}
