@@ -1,6 +1,9 @@
 /* One thread polls and stores offsets; a pool of threads handles in lanes. Between them stand the offsets: a
  * record may be begun only while its partition is ours, and only the contiguous run of settled ones is
- * stored. */
+ * stored.
+ *
+ * Records of background topics wait in a queue before the lanes, and whoever ends a record lets in the next:
+ * in a lane they would stand before what comes later for the same key. */
 #include "common/kafka/worker.h"
 
 #include "common/base/alloc.h"
@@ -18,17 +21,18 @@
 
 #include "common/base/banned.h"
 
-#define POLL_MS         50
-#define LOOK_EVERY_MS   10
-#define LAG_EVERY_MS    2000
-#define WAIT_STEP_MS    20
-#define REBUILD_MS      1000
-#define REVOKE_WAIT_MS  3000 /* below the session time-out: others wait for us */
-#define CLOSE_MS        2000
-#define PENDING_DEFAULT 1000
-#define BYTES_DEFAULT   (64 * 1024 * 1024)
-#define SPAN_DEFAULT    100000
-#define TOPIC_SHIFT     24 /* a partition's number for the offsets: place of its topic, then its own */
+#define POLL_MS            50
+#define LOOK_EVERY_MS      10
+#define LAG_EVERY_MS       2000
+#define WAIT_STEP_MS       20
+#define REBUILD_MS         1000
+#define REVOKE_WAIT_MS     3000 /* below the session time-out: others wait for us */
+#define CLOSE_MS           2000
+#define PENDING_DEFAULT    1000
+#define BYTES_DEFAULT      (64 * 1024 * 1024)
+#define SPAN_DEFAULT       100000
+#define BACKGROUND_PENDING 200 /* of one partition: a fetch brings more, but they would wait here only */
+#define TOPIC_SHIFT        24  /* a partition's number for the offsets: place of its topic, then its own */
 
 struct partition {
 	int32_t id;
@@ -44,6 +48,10 @@ struct worker {
 	struct offsets *offsets;
 	struct lanes *lanes;
 	atomic_int taken; /* records read and neither handled nor dropped yet */
+
+	pthread_mutex_t turns;      /* over these three */
+	struct worker_job *waiting; /* of background topics, in their order */
+	int background, others;     /* jobs in the lanes */
 
 	/* Of the polling thread. */
 	struct consumer *consumer;
@@ -66,8 +74,9 @@ struct worker_job {
 	struct worker *worker;
 	struct kafka_record record;
 	struct offset_ticket ticket;
-	int64_t due_ms;                 /* wall clock; 0: now */
-	struct worker_job *prev, *next; /* in a partition's `held` */
+	int64_t due_ms; /* wall clock; 0: now */
+	bool in_lanes;
+	struct worker_job *prev, *next; /* in a partition's `held`, or in `waiting` */
 	struct kafka_header headers[];  /* the record's, and behind them all its bytes */
 };
 
@@ -136,12 +145,87 @@ static struct worker_job *job_new(
 	return j;
 }
 
+static bool in_background(const struct worker *w, int32_t id)
+{
+	return (size_t)(id >> TOPIC_SHIFT) + w->options.n_background >= w->options.n_topics;
+}
+
+/* With `turns` held. */
+static void enter_lanes(struct worker *w, struct worker_job *j)
+{
+	const struct kafka_record *r = &j->record;
+	const char *lane = r->key;
+	size_t lane_len = r->key_len, n_shares = 0;
+	struct lanes_share shares[LANES_SHARES_MAX];
+
+	if (w->options.lane)
+		lane_len = w->options.lane(w->options.arg, r, &lane);
+	if (w->options.shares)
+		n_shares = w->options.shares(w->options.arg, r, shares);
+	j->in_lanes = true;
+	*(in_background(w, j->ticket.partition) ? &w->background : &w->others) += 1;
+	lanes_add_shared(w->lanes, lane, lane_len, shares, n_shares, j);
+}
+
+/* With `turns` held. */
+static int most_background(const struct worker *w)
+{
+	int most = w->options.threads / 4, left = w->options.threads - w->others;
+
+	if (most > left)
+		most = left;
+	return most < 1 ? 1 : most;
+}
+
+/* With `turns` held. */
+static void let_in(struct worker *w)
+{
+	struct worker_job *j;
+
+	while ((j = w->waiting) != NULL && w->background < most_background(w) && !atomic_load(&w->stopping)) {
+		DL_DELETE(w->waiting, j);
+		enter_lanes(w, j);
+	}
+}
+
+static void begin(struct worker *w, struct worker_job *j)
+{
+	pthread_mutex_lock(&w->turns);
+	if (in_background(w, j->ticket.partition)) {
+		DL_APPEND(w->waiting, j);
+		let_in(w);
+	} else {
+		enter_lanes(w, j);
+	}
+	pthread_mutex_unlock(&w->turns);
+}
+
 static void job_free(void *arg, void *job)
 {
 	struct worker *w = arg;
+	struct worker_job *j = job;
 
-	free(job);
+	if (j->in_lanes) {
+		pthread_mutex_lock(&w->turns);
+		*(in_background(w, j->ticket.partition) ? &w->background : &w->others) -= 1;
+		let_in(w);
+		pthread_mutex_unlock(&w->turns);
+	}
+	free(j);
 	atomic_fetch_sub(&w->taken, 1);
+}
+
+/* Each stands behind what has begun of its partition, so nothing behind it is settled. */
+static void drop_waiting(struct worker *w)
+{
+	struct worker_job *list, *j, *next;
+
+	pthread_mutex_lock(&w->turns);
+	list = w->waiting;
+	w->waiting = NULL;
+	pthread_mutex_unlock(&w->turns);
+	DL_FOREACH_SAFE (list, j, next)
+		job_free(w, j);
 }
 
 bool worker_may_go_on(struct worker_job *j)
@@ -244,26 +328,15 @@ static void pace(struct worker *w, struct partition *p)
 {
 	const struct worker_options *o = &w->options;
 	struct offsets_load l = offsets_load(w->offsets, p->id);
+	size_t most_pending = o->most_pending;
 
-	if (!p->paused && (p->held || !within(&l, o->most_pending, o->most_bytes, o->most_span)))
+	if (in_background(w, p->id) && most_pending > BACKGROUND_PENDING)
+		most_pending = BACKGROUND_PENDING;
+	if (!p->paused && (p->held || !within(&l, most_pending, o->most_bytes, o->most_span)))
 		p->paused = consumer_pause(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) == 0;
 	else if (p->paused && !p->held &&
-		 within(&l, o->most_pending / 2 + 1, o->most_bytes / 2 + 1, o->most_span / 2 + 1))
+		 within(&l, most_pending / 2 + 1, o->most_bytes / 2 + 1, o->most_span / 2 + 1))
 		p->paused = consumer_resume(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) != 0;
-}
-
-static void begin(struct worker *w, struct worker_job *j)
-{
-	const struct kafka_record *r = &j->record;
-	const char *lane = r->key;
-	size_t lane_len = r->key_len, n_shares = 0;
-	struct lanes_share shares[LANES_SHARES_MAX];
-
-	if (w->options.lane)
-		lane_len = w->options.lane(w->options.arg, r, &lane);
-	if (w->options.shares)
-		n_shares = w->options.shares(w->options.arg, r, shares);
-	lanes_add_shared(w->lanes, lane, lane_len, shares, n_shares, j);
 }
 
 static void begin_due(struct worker *w, struct partition *p)
@@ -378,6 +451,7 @@ static void *poller(void *arg)
 	atomic_store(&w->ready, false);
 	for (size_t i = 0; i < w->n_partitions; i++)
 		drop_held(w, &w->partitions[i]); /* nothing that was read stands behind it */
+	drop_waiting(w);
 	/* A record that is dropped here would leave a gap, and all behind it would be handled twice. */
 	while (atomic_load(&w->taken) > 0 && !atomic_load(&w->hurry))
 		clock_sleep_ms(WAIT_STEP_MS / 2);
@@ -420,6 +494,7 @@ int worker_new(
 	int rc;
 
 	w->kafka = conf;
+	pthread_mutex_init(&w->turns, NULL);
 	atomic_store(&w->lag, -1);
 	atomic_store(&w->begin_until_ms, INT64_MAX);
 	copy_options(w, o);
@@ -463,6 +538,7 @@ void worker_free(struct worker **wp)
 	lanes_free(&w->lanes);
 	consumer_free(&w->consumer, CLOSE_MS);
 	offsets_free(&w->offsets);
+	pthread_mutex_destroy(&w->turns);
 	for (size_t i = 0; i < w->options.n_topics; i++)
 		free(w->topics[i]);
 	free(w->topics);

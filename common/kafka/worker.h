@@ -23,6 +23,10 @@ struct worker_options {
 	size_t n_topics;
 	bool from_beginning;     /* a new group's start; otherwise the end */
 	size_t n_from_beginning; /* the last so many of `topics` have no other start: the group's own */
+	/* The last so many of `topics` give way: of their records, together, at most a quarter of the
+	 * threads' number has begun (one at least), and one while the others' would fill the rest. A record
+	 * of theirs is begun no earlier, so that others of its key wait behind a few and not behind all. */
+	size_t n_background;
 	int threads;
 	/* How much of one partition may be read and not settled; beyond any of these it is paused. */
 	size_t most_pending; /* records; 0: 1000 */
@@ -33,7 +37,7 @@ struct worker_options {
 	 * again, and with it what was settled behind it. */
 	int64_t begin_ms;
 	/* The part of the record that orders it, borrowed from the record; length 0: in no order. NULL: the
-	 * whole key. */
+	 * whole key. Any thread of the worker's; so is `shares`. */
 	size_t (*lane)(void *arg, const struct kafka_record *r, const char **lane_out);
 	/* Whose threads the record uses: fills `out` and tells how many, so that one account cannot take all
 	 * of them; borrowed from the record. NULL: nobody's. */

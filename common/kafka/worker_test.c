@@ -266,6 +266,141 @@ static void a_partition_that_waited_when_the_group_changed_goes_on_after_it(void
 	assert_false(atomic_load(&s.early));
 }
 
+/* --- topics that give way
+ * ------------------------------------------------------------------------------------
+ */
+
+#define BACKGROUND "wx.background"
+#define BEHIND     20
+
+struct turns {
+	atomic_bool hold; /* background records do not end */
+	atomic_int background, most_background, ended, others;
+	atomic_int ended_before; /* background records that ended before the other one of their key began */
+};
+
+static bool handle_in_turns(void *arg, const struct kafka_record *r, struct worker_job *job)
+{
+	struct turns *t = arg;
+	int n;
+
+	if (strcmp(r->topic, BACKGROUND) != 0) {
+		if (((const char *)r->key)[0] == 'a')
+			atomic_store(&t->ended_before, atomic_load(&t->ended));
+		atomic_fetch_add(&t->others, 1);
+		return true;
+	}
+	n = atomic_fetch_add(&t->background, 1) + 1;
+	if (n > atomic_load(&t->most_background))
+		atomic_store(&t->most_background, n);
+	while (atomic_load(&t->hold))
+		if (!worker_wait(job, 5))
+			return false;
+	atomic_fetch_sub(&t->background, 1);
+	atomic_fetch_add(&t->ended, 1);
+	return true;
+}
+
+static void publish_keys(const struct kit *kit, const char *topic, const char *keys, int each)
+{
+	const char *const topics[] = {topic};
+	struct producer *p = kit_producer(&kit->conf, &(struct producer_options){.client_id = "test"});
+	struct err err;
+
+	assert_int_equal(producer_warm(p, topics, 1, 10000, &err), 0);
+	for (; *keys; keys++) {
+		for (int i = 0; i < each; i++) {
+			char key[] = {*keys, '\0'};
+			struct kafka_record r = kit_record(topic, key, "1");
+
+			kit_publish(p, &r);
+		}
+	}
+	producer_free(&p, 1000);
+}
+
+static void wait_number(atomic_int *n, int wanted)
+{
+	int64_t until = clock_mono_ms() + WAIT_MS;
+
+	while (atomic_load(n) < wanted && clock_mono_ms() < until)
+		clock_sleep_ms(5);
+	assert_int_equal(atomic_load(n), wanted);
+}
+
+static struct worker *start_with_background(const struct kit *kit, struct turns *t)
+{
+	static const char *const topics[] = {KIT_TOPIC, BACKGROUND};
+	const struct worker_options options = {
+		.client_id = "test",
+		.group = GROUP,
+		.topics = topics,
+		.n_topics = 2,
+		.n_from_beginning = 2,
+		.n_background = 1,
+		.threads = 4,
+		.handle = handle_in_turns,
+		.arg = t,
+	};
+	struct worker *w;
+	struct err err;
+
+	assert_int_equal(worker_new(&w, &kit->conf, &options, &err), 0);
+	return w;
+}
+
+static void make_background(const struct kit *kit)
+{
+	struct err err;
+
+	assert_int_equal(kafka_mock_create_topic(kit->mock, BACKGROUND, 2, &err), 0);
+}
+
+static void records_of_background_topics_give_way_to_the_others(void **state)
+{
+	struct turns t = {.hold = true};
+	struct kit *kit = *state;
+	struct worker *w;
+
+	make_background(kit);
+	w = start_with_background(kit, &t);
+	wait_ready(w);
+	publish_keys(kit, BACKGROUND, "a", BEHIND);
+	wait_number(&t.background, 1);
+	publish_keys(kit, KIT_TOPIC, "abcdefgh", 1);
+	wait_number(&t.others, KEYS - 1); /* all but that of the key whose turn a background record has */
+	atomic_store(&t.hold, false);
+	wait_number(&t.ended, BEHIND);
+	wait_number(&t.others, KEYS);
+	worker_stop(w, clock_mono_ms() + 5000);
+	worker_free(&w);
+	assert_int_equal(atomic_load(&t.most_background), 1); /* a quarter of the threads */
+	assert_int_equal(atomic_load(&t.ended_before), 1);    /* behind one of its key, not behind all */
+}
+
+static void background_records_that_wait_at_the_end_come_again(void **state)
+{
+	struct turns t = {.hold = true};
+	struct kit *kit = *state;
+	struct worker *w;
+	int64_t began;
+
+	make_background(kit);
+	w = start_with_background(kit, &t);
+	publish_keys(kit, BACKGROUND, "a", BEHIND);
+	wait_number(&t.background, 1);
+	began = clock_mono_ms();
+	worker_stop(w, began + 200);
+	assert_true(clock_mono_ms() - began < 10000);
+	worker_free(&w);
+	assert_int_equal(atomic_load(&t.ended), 0);
+
+	atomic_store(&t.hold, false);
+	w = start_with_background(kit, &t);
+	wait_number(&t.ended, BEHIND);
+	worker_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +409,8 @@ int main(void)
 		KIT_CASE(a_member_that_settled_everything_leaves_nothing_to_the_next),
 		KIT_CASE(a_record_waits_for_its_time_and_those_of_its_partition_behind_it),
 		KIT_CASE(a_partition_that_waited_when_the_group_changed_goes_on_after_it),
+		KIT_CASE(records_of_background_topics_give_way_to_the_others),
+		KIT_CASE(background_records_that_wait_at_the_end_come_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
