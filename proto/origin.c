@@ -91,12 +91,34 @@ static const char *rfc3339(int64_t ms, struct arena *arena)
 	return arena_strdup(arena, out);
 }
 
+struct row {
+	const char *name, *value; /* NULL: left out */
+};
+
+/* The record's headers, with these in place of any of their names. */
+static size_t write_rows(
+	const struct kafka_record *r, const struct row *rows, size_t n_rows, struct kafka_header *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_headers; i++) {
+		size_t k = 0;
+
+		while (k < n_rows && strcmp(rows[k].name, r->headers[i].name) != 0)
+			k++;
+		if (k == n_rows)
+			out[n++] = r->headers[i];
+	}
+	for (size_t k = 0; k < n_rows; k++)
+		if (rows[k].value)
+			out[n++] = (struct kafka_header){rows[k].name, rows[k].value, strlen(rows[k].value)};
+	return n;
+}
+
 size_t origin_write(const struct kafka_record *r, const struct origin *o, const struct handover *h,
 	struct arena *arena, struct kafka_header *out)
 {
-	const struct {
-		const char *name, *value; /* NULL: left out */
-	} rows[ORIGIN_HEADERS_MAX] = {
+	const struct row rows[ORIGIN_HEADERS_MAX] = {
 		{ORIGIN_TOPIC, o->topic},
 		{ORIGIN_PARTITION, o->partition},
 		{ORIGIN_OFFSET, o->offset},
@@ -112,18 +134,21 @@ size_t origin_write(const struct kafka_record *r, const struct origin *o, const 
 		{ORIGIN_EFFECTS, o->effects ? NULL : "off"},
 		{ORIGIN_ANSWERED, o->answered || h->answered ? o->run : NULL},
 	};
-	size_t n = 0;
+	return write_rows(r, rows, ORIGIN_HEADERS_MAX, out);
+}
 
-	for (size_t i = 0; i < r->n_headers; i++) {
-		size_t k = 0;
+size_t origin_write_replay(const struct kafka_record *r, const struct origin_replay *of, struct arena *arena,
+	struct kafka_header *out)
+{
+	const struct row rows[ORIGIN_REPLAY_HEADERS_MAX] = {
+		{ORIGIN_TOPIC, r->topic},
+		{ORIGIN_PARTITION, arena_printf(arena, "%d", r->partition)},
+		{ORIGIN_OFFSET, arena_printf(arena, "%lld", (long long)r->offset)},
+		{ORIGIN_TIME, rfc3339(r->timestamp_ms, arena)},
+		{ORIGIN_REPLAY, of->id},
+		{ORIGIN_RUN, of->redo ? of->id : NULL},
+		{ORIGIN_EFFECTS, of->effects ? NULL : "off"},
+	};
 
-		while (k < ORIGIN_HEADERS_MAX && strcmp(rows[k].name, r->headers[i].name) != 0)
-			k++;
-		if (k == ORIGIN_HEADERS_MAX)
-			out[n++] = r->headers[i];
-	}
-	for (size_t k = 0; k < ORIGIN_HEADERS_MAX; k++)
-		if (rows[k].value)
-			out[n++] = (struct kafka_header){rows[k].name, rows[k].value, strlen(rows[k].value)};
-	return n;
+	return write_rows(r, rows, ORIGIN_REPLAY_HEADERS_MAX, out);
 }

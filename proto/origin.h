@@ -23,6 +23,9 @@
 #define ORIGIN_VERSION   "wxbus-handler-version"
 #define ORIGIN_RUN       "wxbus-run" /* of a replay that handles events once more: part of their identity */
 #define ORIGIN_EFFECTS   "wxbus-effects" /* "off": replies and calls are left out */
+#define ORIGIN_REPLAY                                                                                        \
+	"wxbus-replay" /* which replay wrote it, in either mode; kept over further hand-overs                \
+			*/
 #define ORIGIN_ANSWERED                                                                                      \
 	"wxbus-answered" /* a handler that failed later has replied, in this run: not again                  \
 			  */
@@ -60,5 +63,18 @@ struct handover {
 #define ORIGIN_HEADERS_MAX 14
 size_t origin_write(const struct kafka_record *r, const struct origin *o, const struct handover *h,
 	struct arena *arena, struct kafka_header *out);
+
+/* What a replay says of itself on each record. */
+struct origin_replay {
+	const char *id;
+	bool redo;    /* handled once more, in a run of the replay's own; otherwise only where it never was */
+	bool effects; /* replies and calls are not left out */
+};
+
+/* The headers with which a replay hands `r`, a record of the stream, over to one group: `out` has room for
+ * r->n_headers + ORIGIN_REPLAY_HEADERS_MAX. Returns how many. Strings are in the arena. */
+#define ORIGIN_REPLAY_HEADERS_MAX 7
+size_t origin_write_replay(const struct kafka_record *r, const struct origin_replay *of, struct arena *arena,
+	struct kafka_header *out);
 
 #endif

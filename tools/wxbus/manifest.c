@@ -56,6 +56,7 @@ int manifest_parse(const char *json, size_t len, struct manifest *out, struct er
 	group = json_get_str(root, "group");
 	if (!group || !group_name_ok(group) || str_copy(m.group, sizeof(m.group), group) < 0)
 		rc = err_set(err, ERR_REJECT, 0, "no \"group\" like \"shop\"");
+	m.once = json_get_bool(root, "once", false);
 	if (rc == 0)
 		rc = add_list(&m, json_get(root, "topics"), "", err);
 	if (rc == 0)

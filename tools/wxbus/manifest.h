@@ -10,7 +10,8 @@
 /* What a service installs for `wxbus migrate`: share/wxbus/migrations/<service>/manifest.json,
  * {"group":"shop","delays":["10s","5m"],"topics":["dead-letter","replay","results"]}, and beside it, if it
  * keeps anything, its numbered *.sql. A delay makes the topic <group>.retry.<delay>. A business has a folder
- * sdk/ there too, with what the business SDK keeps beside the business's own tables, if it has any. */
+ * sdk/ there too, with what the business SDK keeps beside the business's own tables, if it has any.
+ * "once":true says that all its handlers take effect once (the SDK holds it to that). */
 #define MANIFEST_ITEMS_MAX 16
 
 struct manifest {
@@ -18,6 +19,8 @@ struct manifest {
 	char group[GROUP_NAME_MAX + 1];
 	char what[MANIFEST_ITEMS_MAX][32]; /* topics of the group: "dead-letter", "retry.10s" */
 	size_t n_what;
+	bool once;    /* a business whose effects all happen once for each event: replays may tell what is
+			 missing */
 	char *folder; /* owned */
 	bool has_schema;
 	char *sdk_folder;                  /* owned; NULL: no business */

@@ -103,9 +103,21 @@ static int name_retry_topics(struct business *b, const char *prefix, struct err 
 	return 0;
 }
 
+/* `wxbus replay --missing` goes by this word: an event without a row would be handled once more. */
+static int check_once(const struct business *b, struct err *err)
+{
+	for (size_t i = 0; b->manifest.once && i < b->def->n_routes; i++)
+		if (!b->def->routes[i].once)
+			return err_set(err, ERR_REJECT, 0,
+				"manifest.json: says \"once\", but the route for %s is not BUSINESS_ONCE",
+				b->def->routes[i].type);
+	return 0;
+}
+
 int sdk_name_things(struct business *b, const char *prefix, bool test, struct err *err)
 {
-	if (group_manifest_parse(b->def->manifest, b->def->name, &b->manifest, err) < 0)
+	if (group_manifest_parse(b->def->manifest, b->def->name, &b->manifest, err) < 0 ||
+		check_once(b, err) < 0)
 		return -1;
 	snprintf(b->group, sizeof(b->group), "%s%s", b->def->name, test ? ".test" : "");
 	for (int t = 0; t < N_TOPICS; t++)
@@ -229,7 +241,7 @@ static void warm_topics(struct business *b)
 /* --- putting it together ---------------------------------------------------------------------------------
  */
 
-/* The topics to read, the group's own last; returns how many. */
+/* The topics to read, the group's own last, and of these the replay; returns how many. */
 static size_t list_topics(const struct business *b, const char **out, size_t *n_own_out)
 {
 	const char *live = b->topics[TOPIC_MESSAGES], *test = b->topics[TOPIC_MESSAGES_TEST];
@@ -260,6 +272,7 @@ static int start_worker(struct business *b, struct err *err)
 		.group = group,
 		.topics = topics,
 		.from_beginning = strcmp(b->conf->start, "beginning") == 0,
+		.n_background = b->manifest.has_replay ? 1 : 0, /* the last of them */
 		.threads = (int)b->conf->threads,
 		.due_ms = sdk_due_ms,
 		.handle = sdk_deliver,

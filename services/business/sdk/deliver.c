@@ -235,6 +235,8 @@ static enum settlement say_and_note(struct event *e, const struct once_row *row)
 
 static struct once_row row_of(const struct event_work *w)
 {
+	if (!w->effects)
+		return (struct once_row){.calls = NULL};
 	return (struct once_row){.verdict = w->verdict, .calls = w->outbox};
 }
 
@@ -257,8 +259,10 @@ static enum settlement handle_in_transaction(
 /* It had its effect in an earlier try or delivery. */
 static enum settlement repeat_row(struct event *e, struct once_row *row)
 {
-	/* The ingress may be waiting for it again; the fan is not. */
-	enum settlement s = row->sent && e->work->moved ? SETTLE_DONE : say_and_note(e, row);
+	/* The ingress may be waiting for it again; the fan is not. A replay without effects leaves what is
+	 * still to be said to the delivery that has begun it. */
+	bool said = (row->sent && e->work->moved) || !e->work->effects;
+	enum settlement s = said ? SETTLE_DONE : say_and_note(e, row);
 
 	if (s == SETTLE_DONE) {
 		e->work->verdict = row->verdict;

@@ -995,24 +995,35 @@ static void the_trace_goes_on_with_a_call(void **state)
  * -------------------------------------------------------------------------------------------------
  */
 
-static bool replay(const char *run_id, const char *effects)
+/* As `wxbus replay` hands the event over. */
+static bool replay(const struct origin_replay *of)
 {
 	struct envelope e = asked_event();
-	struct kafka_header headers[ENVELOPE_HEADERS_MAX + 3];
+	struct kafka_header headers[ENVELOPE_HEADERS_MAX],
+		all[ENVELOPE_HEADERS_MAX + ORIGIN_REPLAY_HEADERS_MAX];
 	struct arena arena = ARENA_INIT;
-	struct kafka_record r = {
-		.topic = "wx.hello.replay", .value = "{}", .value_len = 2, .headers = headers};
+	struct kafka_record r = {.topic = "wx.messages",
+		.partition = 3,
+		.offset = 77,
+		.value = "{}",
+		.value_len = 2,
+		.headers = headers};
 	bool settled;
 
 	e.repliers[0] = "hello";
 	e.n_repliers = 1;
 	r.n_headers = envelope_encode(&e, &arena, headers);
-	headers[r.n_headers++] = (struct kafka_header){ORIGIN_TOPIC, "wx.messages", strlen("wx.messages")};
-	headers[r.n_headers++] = (struct kafka_header){ORIGIN_RUN, run_id, strlen(run_id)};
-	headers[r.n_headers++] = (struct kafka_header){ORIGIN_EFFECTS, effects, strlen(effects)};
+	r.n_headers = origin_write_replay(&r, of, &arena, all);
+	r.headers = all;
+	r.topic = "wx.hello.replay";
 	settled = sdk_deliver(&b, &r, NULL);
 	arena_release(&arena);
 	return settled;
+}
+
+static bool redo(const char *id, bool effects)
+{
+	return replay(&(struct origin_replay){.id = id, .redo = true, .effects = effects});
 }
 
 static void a_replay_that_redoes_has_calls_of_its_own(void **state)
@@ -1020,8 +1031,8 @@ static void a_replay_that_redoes_has_calls_of_its_own(void **state)
 	(void)state;
 	t.act = call_twice;
 	assert_true(deliver_asked());
-	assert_true(replay("run-1", "on"));
-	assert_true(replay("run-1", "on"));
+	assert_true(redo("run-1", true));
+	assert_true(redo("run-1", true));
 	assert_int_equal(t.handled, 2); /* once more in each run */
 	assert_int_equal(t.n, 5);
 	assert_string_not_equal(header(0, "ce_id"), header(3, "ce_id"));
@@ -1031,12 +1042,68 @@ static void a_replay_without_effects_says_nothing_outside(void **state)
 {
 	(void)state;
 	t.act = call_twice;
-	assert_true(replay("run-1", "off"));
+	assert_true(redo("run-1", false));
 	t.act = say_hi;
-	assert_true(replay("run-2", "off"));
+	assert_true(redo("run-2", false));
 	assert_int_equal(t.handled, 2);
 	assert_int_equal(t.rc, 0);
 	assert_int_equal(t.n, 0);
+}
+
+static void a_replay_of_what_is_missing_passes_over_what_is_settled(void **state)
+{
+	const struct origin_replay missing = {.id = "run-1", .effects = true};
+
+	(void)state;
+	assert_true(deliver_asked());
+	assert_true(replay(&missing));
+	assert_int_equal(t.handled, 1);
+	settled_free(&b.settled); /* another process, which does not know */
+	b.settled = settled_new();
+	assert_true(replay(&missing));
+	assert_int_equal(t.handled, 2);
+}
+
+static void what_a_replay_dies_of_says_which_replay_it_was(void **state)
+{
+	struct origin origin;
+
+	(void)state;
+	testing_expect_log(LOG_LEVEL_WARN, "dead letter");
+	t.settlement = SETTLE_DEAD_LETTER;
+	assert_true(redo("run-1", false));
+	assert_string_equal(header(0, ORIGIN_REPLAY), "run-1");
+	origin_read(&t.records[0], &t.arena, &origin);
+	assert_string_equal(origin.topic, "wx.messages");
+	assert_string_equal(origin.partition, "3");
+	assert_string_equal(origin.offset, "77");
+	assert_string_equal(origin.run, "run-1");
+	assert_false(origin.effects);
+}
+
+/* Its effect is committed, and Kafka did not take the reply: whoever gets it again says it. */
+static void a_replay_without_effects_leaves_to_others_what_is_still_to_be_said(void **state)
+{
+	struct envelope e = asked_event();
+
+	(void)state;
+	clock_real();
+	b.pool = new_tables();
+	be(&once);
+	t.act = say_hi;
+	t.failures = 1;
+	t.waits_ok = 0;
+	assert_false(deliver(&e));
+	assert_int_equal(t.n, 0);
+	assert_true(replay(&(struct origin_replay){.id = "run-1"}));
+	assert_int_equal(t.n, 0);
+	settled_free(&b.settled);
+	b.settled = settled_new();
+	assert_true(deliver(&e));
+	assert_int_equal(t.handled, 1);
+	assert_int_equal(t.n, 1);
+	check_verdict(0, VERDICT_REPLY, "hi");
+	pg_pool_free(&b.pool);
 }
 
 /* --- erasure
@@ -1225,6 +1292,9 @@ int main(void)
 		CASE(the_trace_goes_on_with_a_call),
 		CASE(a_replay_that_redoes_has_calls_of_its_own),
 		CASE(a_replay_without_effects_says_nothing_outside),
+		CASE(a_replay_of_what_is_missing_passes_over_what_is_settled),
+		CASE(what_a_replay_dies_of_says_which_replay_it_was),
+		CASE(a_replay_without_effects_leaves_to_others_what_is_still_to_be_said),
 		CASE(a_fan_who_is_to_be_forgotten_is_erased_and_his_older_events_are_not_handled),
 		CASE(a_mark_is_kept_for_thirty_days),
 		CASE(every_process_reads_the_marks_from_the_notices),

@@ -71,6 +71,7 @@ int group_manifest_parse(const char *text, const char *group, struct group_manif
 	topics = json_get(root, "topics");
 	m.has_results = names(topics, "results");
 	m.has_replay = names(topics, "replay");
+	m.once = json_get_bool(root, "once", false);
 	if (!s || strcmp(s, group) != 0)
 		rc = err_set(err, ERR_REJECT, 0, "its group is not %s", group);
 	else if (!names(topics, "dead-letter"))

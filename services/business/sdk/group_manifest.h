@@ -21,6 +21,7 @@ struct group_manifest {
 	struct retry_delay delays[DELAYS_MAX]; /* rising */
 	size_t n_delays;
 	bool has_results, has_replay;
+	bool once; /* all its routes are BUSINESS_ONCE */
 };
 
 /* ERR_REJECT: malformed, another group, no dead letters, delays that do not rise. */

@@ -23,6 +23,12 @@ static void the_manifest_names_delays_and_topics(void **state)
 	assert_string_equal(m.delays[2].name, "10m");
 	assert_true(m.has_results);
 	assert_false(m.has_replay);
+	assert_false(m.once);
+	assert_int_equal(group_manifest_parse("{\"group\":\"shop\",\"once\":true,"
+					      "\"topics\":[\"dead-letter\",\"replay\"]}",
+				 "shop", &m, NULL),
+		0);
+	assert_true(m.once && m.has_replay);
 }
 
 static void a_manifest_that_cannot_be_followed_is_refused(void **state)
