@@ -237,3 +237,24 @@ void kafka_client_destroy(rd_kafka_t **rk, int flags, int64_t within_ms)
 	pthread_mutex_unlock(&e->lock);
 	ending_unref(e);
 }
+
+int kafka_client_partitions(rd_kafka_t *rk, const char *topic, int ms, struct err *err)
+{
+	const struct rd_kafka_metadata *md = NULL;
+	rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
+	rd_kafka_resp_err_t code;
+	int n;
+
+	if (!rkt)
+		return kafka_err_set(err, ERR_REJECT, rd_kafka_last_error(), topic);
+	code = rd_kafka_metadata(rk, 0, rkt, &md, ms);
+	rd_kafka_topic_destroy(rkt);
+	if (code)
+		return kafka_err_set(err, ERR_RETRY, code, "no metadata");
+	n = md->topic_cnt == 1 && !md->topics[0].err ? md->topics[0].partition_cnt : 0;
+	code = md->topic_cnt == 1 ? md->topics[0].err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+	rd_kafka_metadata_destroy(md);
+	if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+		return err_set(err, ERR_REJECT, code, "there is no topic %s", topic);
+	return n > 0 ? n : kafka_err_set(err, ERR_RETRY, code, topic);
+}

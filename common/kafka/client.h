@@ -34,6 +34,9 @@ int kafka_thread_start(pthread_t *out, void *(*fn)(void *), void *arg, struct er
 /* err_set() with the library's words for `code`. Returns -1. */
 int kafka_err_set(struct err *err, enum err_kind kind, rd_kafka_resp_err_t code, const char *what);
 
+/* How many partitions the topic has; waits at most ms. ERR_REJECT: there is no such topic; ERR_RETRY. */
+int kafka_client_partitions(rd_kafka_t *rk, const char *topic, int ms, struct err *err);
+
 /* Put the operator's WXBUS_KAFKA_* of the environment into rk_conf. -1, ERR_FATAL: one line for the operator.
  */
 int kafka_conf_apply(rd_kafka_conf_t *rk_conf, struct err *err);

@@ -1,0 +1,320 @@
+#include "common/kafka/spans.h"
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/kafka/client.h"
+#include "common/kafka/message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/banned.h"
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+#define ASK_MS     10000 /* one question to the brokers, which are to be found first */
+#define DESTROY_MS 500
+#define MARGIN_MS  120000
+
+static int open_client(rd_kafka_t **out, const struct kafka_conf *conf,
+	void (*on_error)(rd_kafka_t *rk, int code, const char *reason, void *opaque), void *opaque,
+	struct err *err)
+{
+	static const struct kafka_property own[] = {
+		{"fetch.wait.max.ms", "10"},
+		{"fetch.error.backoff.ms", "100"},
+		{"socket.timeout.ms", "10000"},
+		{"enable.partition.eof", "true"},
+		/* What is no longer kept is passed over. */
+		{"auto.offset.reset", "earliest"},
+		/* The caller may be slow. */
+		{"queued.max.messages.kbytes", "16384"},
+		/* Without a group nothing is committed; said anyway, for the library's presets commit. */
+		{"enable.auto.commit", "false"},
+		{"auto.commit.enable", "false"},
+		{"enable.auto.offset.store", "false"},
+	};
+	rd_kafka_conf_t *rk_conf = kafka_client_conf(conf, "wxbus", own, ARRAY_LEN(own), err);
+
+	if (!rk_conf)
+		return -1;
+	rd_kafka_conf_set_opaque(rk_conf, opaque);
+	rd_kafka_conf_set_error_cb(rk_conf, on_error);
+	return kafka_client_new(out, RD_KAFKA_CONSUMER, rk_conf, err);
+}
+
+/* ---- finding ---- */
+
+/* One request: the offsets of spans[i].partition at `time`, a time or one of the library's names. */
+static int look_up(rd_kafka_t *rk, const char *topic, const struct kafka_span *spans, size_t n, int64_t time,
+	int64_t *out, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n);
+	rd_kafka_resp_err_t code;
+
+	for (size_t i = 0; i < n; i++)
+		rd_kafka_topic_partition_list_add(list, topic, spans[i].partition)->offset = time;
+	code = rd_kafka_offsets_for_times(rk, list, ASK_MS);
+	for (int i = 0; i < list->cnt && !code; i++) {
+		code = list->elems[i].err;
+		out[i] = list->elems[i].offset;
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	return code ? kafka_err_set(err, ERR_RETRY, code, "no offsets") : 0;
+}
+
+static int list_partitions(rd_kafka_t *rk, const char *topic, struct kafka_spans *s, struct err *err)
+{
+	int n = kafka_client_partitions(rk, topic, ASK_MS, err);
+
+	if (n < 0)
+		return n;
+	s->n = (size_t)n;
+	s->list = xcalloc(s->n, sizeof(*s->list));
+	for (size_t i = 0; i < s->n; i++)
+		s->list[i].partition = (int32_t)i;
+	return 0;
+}
+
+/* The embedded broker answers every look-up by time with "the end"; the first record of a partition that has
+ * one is from after time 0. */
+static bool trusted(const struct kafka_span *whole, int64_t zero)
+{
+	return whole->from >= whole->to || (zero >= 0 && zero < whole->to);
+}
+
+static int narrow(rd_kafka_t *rk, const char *topic, int64_t since_ms, int64_t until_ms,
+	struct kafka_spans *s, int64_t *room, struct err *err)
+{
+	int64_t *zero = room, *since = room + s->n, *until = room + 2 * s->n;
+	int rc;
+
+	if ((rc = look_up(rk, topic, s->list, s->n, 0, zero, err)) < 0 ||
+		(rc = look_up(rk, topic, s->list, s->n, since_ms, since, err)) < 0 ||
+		(rc = look_up(rk, topic, s->list, s->n, until_ms + MARGIN_MS, until, err)) < 0)
+		return rc;
+	for (size_t i = 0; i < s->n; i++)
+		s->scans |= !trusted(&s->list[i], zero[i]);
+	for (size_t i = 0; i < s->n && !s->scans; i++) {
+		struct kafka_span *span = &s->list[i];
+
+		if (since_ms && span->from < span->to) /* below 0: all are older */
+			span->from = since[i] < 0 ? span->to : since[i];
+		if (until_ms && until[i] >= 0 && until[i] < span->to)
+			span->to = until[i];
+		if (span->to < span->from)
+			span->to = span->from;
+	}
+	return 0;
+}
+
+static int find(rd_kafka_t *rk, const char *topic, int64_t since_ms, int64_t until_ms, struct kafka_spans *s,
+	struct err *err)
+{
+	int64_t *room;
+	int rc = list_partitions(rk, topic, s, err);
+
+	if (rc < 0)
+		return rc;
+	room = xcalloc(3 * s->n, sizeof(*room));
+	if ((rc = look_up(rk, topic, s->list, s->n, RD_KAFKA_OFFSET_BEGINNING, room, err)) == 0 &&
+		(rc = look_up(rk, topic, s->list, s->n, RD_KAFKA_OFFSET_END, room + s->n, err)) == 0) {
+		for (size_t i = 0; i < s->n; i++) {
+			s->list[i].from = room[i];
+			s->list[i].to = room[s->n + i];
+		}
+		if (since_ms || until_ms)
+			rc = narrow(rk, topic, since_ms, until_ms, s, room, err);
+	}
+	free(room);
+	return rc;
+}
+
+int kafka_spans_find(const struct kafka_conf *conf, const char *topic, int64_t since_ms, int64_t until_ms,
+	struct kafka_spans *out, struct err *err)
+{
+	struct kafka_spans s = {.list = NULL};
+	rd_kafka_t *rk = NULL;
+	int rc = open_client(&rk, conf, NULL, NULL, err);
+
+	if (rc == 0)
+		rc = find(rk, topic, since_ms, until_ms, &s, err);
+	kafka_client_destroy(&rk, 0, DESTROY_MS);
+	if (rc < 0)
+		kafka_spans_release(&s);
+	else
+		*out = s;
+	return rc;
+}
+
+void kafka_spans_release(struct kafka_spans *s)
+{
+	free(s->list);
+	*s = (struct kafka_spans){.list = NULL};
+}
+
+int kafka_spans_lost(const struct kafka_conf *conf, const char *topic, const struct kafka_span *spans,
+	size_t n, int64_t *lost_out, struct err *err)
+{
+	int64_t *begin = xcalloc(n, sizeof(*begin)), lost = 0;
+	rd_kafka_t *rk = NULL;
+	int rc = open_client(&rk, conf, NULL, NULL, err);
+
+	if (rc == 0)
+		rc = look_up(rk, topic, spans, n, RD_KAFKA_OFFSET_BEGINNING, begin, err);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		if (begin[i] > spans[i].from)
+			lost += (begin[i] < spans[i].to ? begin[i] : spans[i].to) - spans[i].from;
+	kafka_client_destroy(&rk, 0, DESTROY_MS);
+	free(begin);
+	if (rc == 0)
+		*lost_out = lost;
+	return rc;
+}
+
+/* ---- reading ---- */
+
+struct span_reader {
+	rd_kafka_t *rk;
+	rd_kafka_topic_t *topic;
+	rd_kafka_queue_t *queue;
+	struct kafka_span *spans;
+	bool *ended;
+	size_t n, n_ended;
+	struct kafka_message message;
+	char trouble[sizeof(((struct err *)NULL)->text)]; /* "": none since the last call */
+};
+
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+	struct span_reader *r = opaque;
+
+	(void)rk;
+	(void)code;
+	snprintf(r->trouble, sizeof(r->trouble), "%s", reason);
+}
+
+static void end_span(struct span_reader *r, size_t i)
+{
+	if (r->ended[i])
+		return;
+	r->ended[i] = true;
+	r->n_ended++;
+	rd_kafka_consume_stop(r->topic, r->spans[i].partition);
+}
+
+static int start_spans(struct span_reader *r, struct err *err)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		if (r->spans[i].from >= r->spans[i].to) {
+			r->ended[i] = true;
+			r->n_ended++;
+		} else if (rd_kafka_consume_start_queue(
+				   r->topic, r->spans[i].partition, r->spans[i].from, r->queue) < 0) {
+			return kafka_err_set(err, ERR_FATAL, rd_kafka_last_error(), "cannot start reading");
+		}
+	}
+	return 0;
+}
+
+int span_reader_new(struct span_reader **out, const struct kafka_conf *conf, const char *topic,
+	const struct kafka_span *spans, size_t n, struct err *err)
+{
+	struct span_reader *r = xcalloc(1, sizeof(*r));
+	int rc = open_client(&r->rk, conf, on_error, r, err);
+
+	r->n = n;
+	r->ended = xcalloc(n, sizeof(*r->ended));
+	r->spans = xmemdup(spans, n * sizeof(*spans));
+	if (rc == 0) {
+		r->queue = rd_kafka_queue_new(r->rk);
+		r->topic = rd_kafka_topic_new(r->rk, topic, NULL);
+		rc = r->topic ? start_spans(r, err)
+			      : kafka_err_set(err, ERR_FATAL, rd_kafka_last_error(), topic);
+	}
+	if (rc < 0)
+		span_reader_free(&r);
+	*out = r;
+	return rc;
+}
+
+void span_reader_free(struct span_reader **rp)
+{
+	struct span_reader *r = *rp;
+
+	*rp = NULL;
+	if (!r)
+		return;
+	kafka_message_drop(&r->message);
+	for (size_t i = 0; r->topic && i < r->n; i++)
+		end_span(r, i);
+	if (r->queue)
+		rd_kafka_queue_destroy(r->queue);
+	if (r->topic)
+		rd_kafka_topic_destroy(r->topic);
+	kafka_client_destroy(&r->rk, 0, DESTROY_MS);
+	kafka_message_release(&r->message);
+	free(r->spans);
+	free(r->ended);
+	free(r);
+}
+
+static size_t span_of(const struct span_reader *r, int32_t partition)
+{
+	size_t i = 0;
+
+	while (i < r->n && r->spans[i].partition != partition)
+		i++;
+	return i;
+}
+
+/* 0: it is a record of a span, in r->message. Otherwise SPAN_NONE or -1. */
+static int take(struct span_reader *r, rd_kafka_message_t *raw, struct err *err)
+{
+	size_t i = span_of(r, raw->partition);
+	int rc = SPAN_NONE;
+
+	if (raw->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		/* At what was the end, or the log was made anew since. */
+		if (i < r->n)
+			end_span(r, i);
+	} else if (raw->err) {
+		rc = err_set(err, ERR_RETRY, raw->err, "%s", rd_kafka_message_errstr(raw));
+	} else if (i < r->n && !r->ended[i]) {
+		if (raw->offset + 1 >= r->spans[i].to)
+			end_span(r, i);
+		if (raw->offset < r->spans[i].to) {
+			kafka_message_take(&r->message, raw);
+			return 0;
+		}
+	}
+	rd_kafka_message_destroy(raw);
+	return rc;
+}
+
+int span_reader_next(
+	struct span_reader *r, int64_t timeout_ms, const struct kafka_record **out, struct err *err)
+{
+	int64_t until = clock_mono_ms() + timeout_ms, left = timeout_ms;
+	int rc = SPAN_NONE;
+
+	kafka_message_drop(&r->message);
+	while (rc == SPAN_NONE && left >= 0) {
+		rd_kafka_message_t *raw;
+
+		if (r->n_ended == r->n)
+			return SPAN_END;
+		raw = rd_kafka_consume_queue(r->queue, (int)left);
+		if (raw)
+			rc = take(r, raw, err);
+		rd_kafka_poll(r->rk, 0);
+		left = until - clock_mono_ms();
+	}
+	if (rc == SPAN_NONE && r->trouble[0]) {
+		rc = err_set(err, ERR_RETRY, 0, "%s", r->trouble);
+		r->trouble[0] = '\0';
+	}
+	if (rc == 0)
+		*out = &r->message.record;
+	return rc;
+}
