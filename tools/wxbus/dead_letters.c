@@ -435,7 +435,7 @@ static int act_and_record(struct letters *ls, const char *act, letters_act do_it
 {
 	char room[1024];
 	const struct letter_run record = {.act = act,
-		.by = letters_operator(ls->o, room, sizeof(room)),
+		.by = operator_name(ls->o->by, room, sizeof(room)),
 		.note = ls->o->note,
 		.letters = ls->n};
 	struct err ending;

@@ -6,7 +6,7 @@
 #include "common/base/str.h"
 #include "common/kafka/reader.h"
 #include "proto/topics.h"
-#include "tools/wxbus/event_filter.h"
+#include "tools/wxbus/event_options.h"
 #include "tools/wxbus/event_view.h"
 
 #include <pthread.h>
@@ -53,46 +53,25 @@ struct events_options {
  * ------------------------------------------------------------------------------------------
  */
 
-enum {
-	OPT_ACCOUNT = 'a',
-	OPT_COMPONENT = 'c',
-	OPT_TYPE = 't',
-	OPT_OPENID = 'o',
-	OPT_LIMIT = 'n',
-	OPT_TOPIC = 256,
-	OPT_SINCE,
-	OPT_UNTIL,
-	OPT_REVEAL,
-	OPT_JSON,
-	OPT_BY
-};
+enum { OPT_LIMIT = 'n', OPT_TOPIC = 256, OPT_REVEAL, OPT_JSON, OPT_BY };
 
-#define FILTER_OPTIONS                                                                                       \
+#define LOOK_OPTIONS                                                                                         \
 	{"topic", OPT_TOPIC, "TOPIC,...", 0,                                                                 \
 		"messages (preset), messages.test, platform-notices, platform-events (headers only)", 0},    \
-		{"account", OPT_ACCOUNT, "APPID", 0, "Of this account only", 0},                             \
-		{"component", OPT_COMPONENT, "APPID", 0, "Of this platform only", 0},                        \
-		{"type", OPT_TYPE, "TYPE", 0,                                                                \
-			"Of this type only; '*' at the end stands for any tail: 'weixin.event.*'", 0},       \
-		{"openid", OPT_OPENID, "OPENID", 0, "Of this fan only", 0},                                  \
-		{"since", OPT_SINCE, "TIME", 0,                                                              \
-			"Received from then on: 2026-12-31T20:00:00+08:00, or how long ago: 90s, 15m, 2h, "  \
-			"7d",                                                                                \
-			0},                                                                                  \
-		{"until", OPT_UNTIL, "TIME", 0, "Received before then", 0},                                  \
+		EVENT_OPTIONS("Received"),                                                                   \
 	{                                                                                                    \
 		"json", OPT_JSON, NULL, 0, "One JSON object a line", 0                                       \
 	}
 
 static const struct argp_option look_options[] = {
-	FILTER_OPTIONS,
+	LOOK_OPTIONS,
 	{"limit", OPT_LIMIT, "N", 0, "At most so many; 0: all (search: 1000; tail: all)", 0},
 	{"reveal", OPT_REVEAL, NULL, 0, "Show personal fields too: who it was, what he said, where he is", 0},
 	{NULL, 0, NULL, 0, NULL, 0},
 };
 
 static const struct argp_option count_options[] = {
-	FILTER_OPTIONS,
+	LOOK_OPTIONS,
 	{"by", OPT_BY, "WHAT", 0, "type (preset), account or hour", 0},
 	{NULL, 0, NULL, 0, NULL, 0},
 };
@@ -115,16 +94,6 @@ static void take_topics(struct argp_state *state, struct events_options *o, cons
 	}
 }
 
-static int64_t take_time(struct argp_state *state, const char *option, const char *text, int64_t now_ms)
-{
-	int64_t ms = 0;
-
-	if (!event_time(text, now_ms, &ms))
-		argp_error(state, "%s takes a time as 2026-12-31T20:00:00+08:00, or as 90s, 15m, 2h, 7d ago",
-			option);
-	return ms;
-}
-
 static enum count_by take_by(struct argp_state *state, const char *text)
 {
 	for (int by = 0; by < N_BY; by++)
@@ -134,14 +103,6 @@ static enum count_by take_by(struct argp_state *state, const char *text)
 	return BY_TYPE;
 }
 
-static void finish_options(struct argp_state *state, struct events_options *o)
-{
-	if (!o->any_topic)
-		o->topics[0] = true;
-	if (o->filter.since_ms && o->filter.until_ms && o->filter.until_ms <= o->filter.since_ms)
-		argp_error(state, "--until is not after --since");
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct events_options *o = state->input;
@@ -149,24 +110,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPT_TOPIC:
 		take_topics(state, o, arg);
-		return 0;
-	case OPT_ACCOUNT:
-		o->filter.appid = arg;
-		return 0;
-	case OPT_COMPONENT:
-		o->filter.component_appid = arg;
-		return 0;
-	case OPT_TYPE:
-		o->filter.type = arg;
-		return 0;
-	case OPT_OPENID:
-		o->filter.openid = arg;
-		return 0;
-	case OPT_SINCE:
-		o->filter.since_ms = take_time(state, "--since", arg, o->now_ms);
-		return 0;
-	case OPT_UNTIL:
-		o->filter.until_ms = take_time(state, "--until", arg, o->now_ms);
 		return 0;
 	case OPT_LIMIT:
 		o->limit = command_number(state, "--limit", arg, 0, LIMIT_MAX);
@@ -184,10 +127,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "'%s' is one word too many", arg);
 		return 0;
 	case ARGP_KEY_END:
-		finish_options(state, o);
-		return 0;
+		if (!o->any_topic)
+			o->topics[0] = true;
+		return event_option_parse(key, arg, state, &o->filter, o->now_ms);
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return event_option_parse(key, arg, state, &o->filter, o->now_ms);
 	}
 }
 

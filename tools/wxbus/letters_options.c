@@ -2,26 +2,16 @@
 
 #include "common/base/command.h"
 #include "proto/topics.h"
-
-#include <pwd.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "tools/wxbus/event_options.h"
 
 #include "common/base/banned.h"
 
 #define RATE_MAX 100000
 
 enum {
-	OPT_ACCOUNT = 'a',
-	OPT_COMPONENT = 'c',
-	OPT_TYPE = 't',
-	OPT_OPENID = 'o',
 	OPT_LIMIT = 'n',
 	OPT_CLASS = 256,
 	OPT_REASON,
-	OPT_SINCE,
-	OPT_UNTIL,
 	OPT_ALL,
 	OPT_SUMMARY,
 	OPT_REVEAL,
@@ -36,15 +26,9 @@ enum {
 
 /* clang-format off */
 #define FILTER_OPTIONS \
-	{"account", OPT_ACCOUNT, "APPID", 0, "Of this account only", 0}, \
-	{"component", OPT_COMPONENT, "APPID", 0, "Of this platform only", 0}, \
-	{"type", OPT_TYPE, "TYPE", 0, "Of this type only; '*' at the end stands for any tail: 'weixin.event.*'", 0}, \
-	{"openid", OPT_OPENID, "OPENID", 0, "Of this fan only", 0}, \
+	EVENT_OPTIONS("Given up"), \
 	{"class", OPT_CLASS, "CLASS", 0, "Of this error class only: retry, reject, malformed, ...", 0}, \
 	{"reason", OPT_REASON, "TEXT", 0, "With this reason only; '*' at the end stands for any tail", 0}, \
-	{"since", OPT_SINCE, "TIME", 0, \
-		"Given up from then on: 2026-12-31T20:00:00+08:00, or how long ago: 90s, 15m, 2h, 7d", 0}, \
-	{"until", OPT_UNTIL, "TIME", 0, "Given up before then", 0}, \
 	{"limit", OPT_LIMIT, "N", 0, "The oldest so many (10000)", 0}, \
 	{"json", OPT_JSON, NULL, 0, "JSON objects, one a line", 0}
 
@@ -82,16 +66,6 @@ const struct argp_option letters_drop_options[] = {
 };
 /* clang-format on */
 
-static int64_t take_time(struct argp_state *state, const char *option, const char *text, int64_t now_ms)
-{
-	int64_t ms = 0;
-
-	if (!event_time(text, now_ms, &ms))
-		argp_error(state, "%s takes a time as 2026-12-31T20:00:00+08:00, or as 90s, 15m, 2h, 7d ago",
-			option);
-	return ms;
-}
-
 static void take_word(struct argp_state *state, struct letters_options *o, const char *word)
 {
 	struct letter_filter *f = &o->filter;
@@ -112,35 +86,17 @@ static error_t parse_filter(int key, char *arg, struct argp_state *state)
 	struct letters_options *o = state->input;
 
 	switch (key) {
-	case OPT_ACCOUNT:
-		o->filter.event.appid = arg;
-		return 0;
-	case OPT_COMPONENT:
-		o->filter.event.component_appid = arg;
-		return 0;
-	case OPT_TYPE:
-		o->filter.event.type = arg;
-		return 0;
-	case OPT_OPENID:
-		o->filter.event.openid = arg;
-		return 0;
 	case OPT_CLASS:
 		o->filter.error_class = arg;
 		return 0;
 	case OPT_REASON:
 		o->filter.reason = arg;
 		return 0;
-	case OPT_SINCE:
-		o->filter.event.since_ms = take_time(state, "--since", arg, o->now_ms);
-		return 0;
-	case OPT_UNTIL:
-		o->filter.event.until_ms = take_time(state, "--until", arg, o->now_ms);
-		return 0;
 	case OPT_LIMIT:
 		o->limit = (size_t)command_number(state, "--limit", arg, 1, LETTERS_LIMIT_MAX);
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return event_option_parse(key, arg, state, &o->filter.event, o->now_ms);
 	}
 }
 
@@ -196,19 +152,4 @@ error_t letters_parse(int key, char *arg, struct argp_state *state)
 	error_t rc = parse_filter(key, arg, state);
 
 	return rc == ARGP_ERR_UNKNOWN ? parse_rest(key, arg, state) : rc;
-}
-
-const char *letters_operator(const struct letters_options *o, char *room, size_t size)
-{
-	const char *name = o->by ? o->by : getenv("SUDO_USER");
-	struct passwd entry, *found = NULL;
-
-	if (!name || !name[0])
-		name = getenv("USER");
-	if (name && name[0])
-		return name;
-	if (getpwuid_r(getuid(), &entry, room, size, &found) == 0 && found)
-		return entry.pw_name;
-	(void)snprintf(room, size, "uid %ld", (long)getuid());
-	return room;
 }

@@ -25,7 +25,4 @@ extern const struct argp_option letters_list_options[], letters_show_options[], 
 /* An argp parser whose input is a struct letters_options with its presets and now_ms. */
 error_t letters_parse(int key, char *arg, struct argp_state *state);
 
-/* Who decides, for the record: --by, else who called sudo, else the user; `room` may hold it. */
-const char *letters_operator(const struct letters_options *o, char *room, size_t size);
-
 #endif

@@ -2,8 +2,11 @@
 
 #include "common/base/str.h"
 
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/banned.h"
 
@@ -56,6 +59,21 @@ int operator_platform(
 			json_len(list));
 	json_free(&answer);
 	return rc;
+}
+
+const char *operator_name(const char *by, char *room, size_t size)
+{
+	const char *name = by ? by : getenv("SUDO_USER");
+	struct passwd entry, *found = NULL;
+
+	if (!name || !name[0])
+		name = getenv("USER");
+	if (name && name[0])
+		return name;
+	if (getpwuid_r(getuid(), &entry, room, size, &found) == 0 && found)
+		return entry.pw_name;
+	(void)snprintf(room, size, "uid %ld", (long)getuid());
+	return room;
 }
 
 void operator_print(const struct json *j)

@@ -26,6 +26,9 @@ int operator_platforms(const struct operator_settings *s, struct json **answer_o
 int operator_platform(
 	const struct operator_settings *s, const char *named, char out[APPID_MAX + 1], struct err *err);
 
+/* Who decides, for the record: `by` unless NULL, else who called sudo, else the user; `room` may hold it. */
+const char *operator_name(const char *by, char *room, size_t size);
+
 /* One compact line on standard output. */
 void operator_print(const struct json *j);
 
