@@ -75,9 +75,9 @@ def postgres(logs):
 
 
 @pytest.fixture(scope="session")
-def kafka(logs):
+def kafka(logs, long):
     """The run's broker. A test that stops or pauses it has it running again at its end."""
-    server = (Kafka if KAFKA_KIND == "real" else EmbeddedBroker)(logs / "kafka.log")
+    server = Kafka(logs / "kafka.log", lasting=long) if KAFKA_KIND == "real" else EmbeddedBroker(logs / "kafka.log")
     server.start()
     yield server
     server.close()

@@ -94,7 +94,7 @@ def percentile(values, share):
 @pytest.mark.real_kafka
 def test_ten_thousand_accounts_with_fifty_rules_each(new_deployment, long, tmp_path, record_property):
     # A broker and topics that have only just begun are slow: the first seconds are no part of the figures.
-    n_accounts, rate, warm_up, seconds = (10_000, 2000, 10, 30) if long else (300, 300, 2, 3)
+    n_accounts, rate, warm_up, seconds = (10_000, 2000, 40, 30) if long else (300, 300, 2, 3)
     deployment = new_deployment()
     component = deployment.platform.component_appid
     accounts = [f"wxload{number:010d}" for number in range(n_accounts)]

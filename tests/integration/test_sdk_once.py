@@ -92,8 +92,9 @@ def check_order(happened, fans, of_interest):
         assert numbers == sorted(numbers), f"{fan.openid}: not in order"
 
 
+@pytest.mark.timeout(900)
 def test_killed_under_load_each_event_has_one_effect_or_is_a_dead_letter(deployment, second, long, record_property):
-    count, seconds, kills = (200_000, 400, 20) if long else (20_000, 12, 3)
+    count, seconds, kills = (200_000, 240, 20) if long else (20_000, 12, 3)
     random_ = probe.seeded()
     fans = [probe.Fan(number) for number in range(FANS)]
     writer = probe.Writer(deployment, fans, count, seconds, troubles(random_))

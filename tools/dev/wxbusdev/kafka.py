@@ -100,7 +100,9 @@ class Kafka(Child):
 
     kind = "real"
 
-    def __init__(self, log_path, port=None, heap_mb=512):
+    def __init__(self, log_path, port=None, heap_mb=512, lasting=False):
+        """`lasting`: it serves for many minutes, or is measured: compiled as a broker in use is, at the cost of the
+        first minute."""
         self.port = port or free_port()
         self.bootstrap_servers = f"127.0.0.1:{self.port}"
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="wxbus-kafka-"))
@@ -109,7 +111,7 @@ class Kafka(Child):
             port=self.port, controller_port=free_port(), data=self._folder / "data"))
         self._java = _java()
         self._class_path = f"{jars()}/*"
-        argv = self._command("kafka.Kafka", self._config, heap_mb=heap_mb)
+        argv = self._command("kafka.Kafka", self._config, heap_mb=heap_mb, lasting=lasting)
         super().__init__("kafka", argv, log_path, death_signal=signal.SIGKILL)
 
     def start(self, timeout_s=60):
@@ -135,10 +137,10 @@ class Kafka(Child):
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _command(self, main_class, *arguments, heap_mb=256):
+    def _command(self, main_class, *arguments, heap_mb=256, lasting=False):
         # A node that lives for minutes: compile little, collect simply, start fast.
         return [self._java, f"-Xms{heap_mb}m", f"-Xmx{heap_mb}m", "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.awt.headless=true",
+                f"-XX:TieredStopAtLevel={4 if lasting else 1}", "-Xshare:auto", "-Djava.awt.headless=true",
                 "-Dorg.slf4j.simpleLogger.showDateTime=true",
                 "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
                 "-cp", self._class_path, main_class, *arguments]
