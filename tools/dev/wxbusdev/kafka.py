@@ -21,21 +21,23 @@ from .child import Child, ChildError, free_port
 _POM = paths.ROOT / "tools" / "dev" / "kafka" / "pom.xml"
 _JAVA_MAJOR = 17                        # Kafka 4 needs it; Debian 12 and 13 have it or a later one
 
-# One node, and no waiting that only a cluster needs.
+# No waiting that only a cluster of machines needs.
 _PROPERTIES = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller_port}
+node.id={node}
+controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
+inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 num.partitions=1
 offsets.topic.num.partitions=4
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor={copies}
 transaction.state.log.num.partitions=1
-transaction.state.log.replication.factor=1
+transaction.state.log.replication.factor={copies}
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 broker.heartbeat.interval.ms=250
@@ -94,30 +96,52 @@ def jars():
     return folder
 
 
+def _each(form, pairs):
+    return "".join(form.format(*pair) for pair in pairs.items())
+
+
 class Kafka(Child):
     """One KRaft node on 127.0.0.1. stop() and start() keep its data and its port; close() ends it
-    and removes the data."""
+    and removes the data.
+
+    `lasting`: it serves for many minutes, or is measured: compiled as a broker in use is, at the cost of the first
+    minute. `relayed`: {name: port}: a listener of that name (capital letters) whose clients are sent to `port`, where something
+    between them and us stands; it listens on relay_targets[name]. `parent`: where its folder is made. `node`, of the
+    nodes of a cluster with these `controllers` (ports): see Cluster."""
 
     kind = "real"
 
-    def __init__(self, log_path, port=None, heap_mb=512, lasting=False):
-        """`lasting`: it serves for many minutes, or is measured: compiled as a broker in use is, at the cost of the
-        first minute."""
+    def __init__(self, log_path, port=None, heap_mb=512, lasting=False, relayed=None, parent=None, node=1,
+                 controllers=None):
+        controllers = controllers or [free_port()]
         self.port = port or free_port()
         self.bootstrap_servers = f"127.0.0.1:{self.port}"
-        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="wxbus-kafka-"))
+        relayed = relayed or {}
+        self.relay_targets = {name: free_port() for name in relayed}
+        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="wxbus-kafka-", dir=parent))
         self._config = self._folder / "server.properties"
         self._config.write_text(_PROPERTIES.format(
-            port=self.port, controller_port=free_port(), data=self._folder / "data"))
+            port=self.port, controller_port=controllers[node - 1], data=self._folder / "data", node=node,
+            voters=",".join(f"{number}@127.0.0.1:{port}" for number, port in enumerate(controllers, 1)),
+            copies=len(controllers),
+            listeners=_each(",{}://127.0.0.1:{}", self.relay_targets), advertised=_each(",{}://127.0.0.1:{}", relayed),
+            protocols=_each(",{}:PLAINTEXT", relayed)))
         self._java = _java()
         self._class_path = f"{jars()}/*"
         argv = self._command("kafka.Kafka", self._config, heap_mb=heap_mb, lasting=lasting)
         super().__init__("kafka", argv, log_path, death_signal=signal.SIGKILL)
 
     def start(self, timeout_s=60):
+        self.begin()
+        self.wait_started(timeout_s)
+
+    def begin(self, cluster_id=None):
+        """Start it without waiting: alone, a node of a cluster waits for another."""
         if not (self._folder / "data").exists():
-            self._format()
+            self._format(cluster_id or new_cluster_id())
         super().start()
+
+    def wait_started(self, timeout_s=60):
         self.wait_for(lambda: "Kafka Server started" in self.log_text(), timeout_s, "Kafka started")
 
     def stop(self, timeout_s=30, signal_number=signal.SIGTERM):
@@ -145,8 +169,7 @@ class Kafka(Child):
                 "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
                 "-cp", self._class_path, main_class, *arguments]
 
-    def _format(self):
-        cluster_id = "wxbus" + uuid.uuid4().hex[:17]
+    def _format(self, cluster_id):
         answer = subprocess.run(
             [str(word) for word in self._command("kafka.tools.StorageTool", "format", "-t", cluster_id,
                                                  "-c", self._config)],
@@ -154,6 +177,35 @@ class Kafka(Child):
             check=False)
         if answer.returncode != 0:
             raise ChildError(f"Kafka's storage tool failed:\n{answer.stdout[-3000:]}")
+
+
+def new_cluster_id():
+    return "wxbus" + uuid.uuid4().hex[:17]
+
+
+class Cluster:
+    """`count` nodes, each broker and controller, that behave as one Kafka; nodes[i] can be stopped, paused, killed and
+    started by itself."""
+
+    kind = "real"
+
+    def __init__(self, log_path, count=3, heap_mb=384):
+        log_path = pathlib.Path(log_path)
+        controllers = [free_port() for _ in range(count)]
+        self.nodes = [Kafka(log_path.with_stem(f"{log_path.stem}-{node}"), heap_mb=heap_mb, node=node,
+                            controllers=controllers) for node in range(1, count + 1)]
+        self.bootstrap_servers = ",".join(node.bootstrap_servers for node in self.nodes)
+
+    def start(self, timeout_s=90):
+        cluster_id = new_cluster_id()
+        for node in self.nodes:
+            node.begin(cluster_id)
+        for node in self.nodes:
+            node.wait_started(timeout_s)
+
+    def close(self):
+        for node in self.nodes:
+            node.close()
 
 
 def _group_topics():

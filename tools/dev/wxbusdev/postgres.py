@@ -44,9 +44,9 @@ class Postgres(Child):
     fsync: it then survives a crash of its process, not of the machine. stop() and start() keep data
     and port; close() ends it and removes the data."""
 
-    def __init__(self, log_path, port=None, durable=False):
+    def __init__(self, log_path, port=None, durable=False, parent=None):
         self.port = port or free_port()
-        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="wxbus-postgres-", dir=_parent()))
+        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="wxbus-postgres-", dir=parent or _parent()))
         self._data = self._folder / "data"
         self._identity = _identity()
         programs = _programs()
