@@ -2,6 +2,7 @@
  *   fail=N   the first N tries fail            poison   it can never be handled
  *            (unless WXBUS_PROBE_MENDED is set: the bug is mended)
  *   reply    it is answered with itself        ask      the result of a call of it becomes an effect
+ *   tell     the same, of a template message (T1) that says the text to the fan
  * What is handled is a row of `effects`, written in the event's own transaction. */
 #include "services/business/sdk/sdk.h"
 
@@ -12,7 +13,8 @@
 
 #include "common/base/banned.h"
 
-#define FAIL "fail="
+#define FAIL          "fail="
+#define TEMPLATE_SEND "/cgi-bin/message/template/send"
 
 static const char sql_effect[] = "INSERT INTO effects (event_id, run, appid, openid, content, attempt) "
 				 "VALUES ($1, $2, $3, $4, $5, $6)";
@@ -28,6 +30,18 @@ static int ask(struct event *e, struct err *err)
 {
 	return call_weixin(
 		e, &(struct call){.method = "GET", .path = "/cgi-bin/tags/get", .then = "tags"}, err);
+}
+
+static int tell(struct event *e, const char *content, struct err *err)
+{
+	struct json *body = json_new_object(), *data = json_new_object(), *what = json_new_object();
+
+	json_set_str(what, "value", content);
+	json_set(data, "what", what);
+	json_set_str(body, "touser", e->openid);
+	json_set_str(body, "template_id", "T1");
+	json_set(body, "data", data);
+	return call_weixin(e, &(struct call){.path = TEMPLATE_SEND, .body = body, .then = "tags"}, err);
 }
 
 static enum settlement on_text(struct event *e, void *arg)
@@ -46,6 +60,8 @@ static enum settlement on_text(struct event *e, void *arg)
 		rc = reply_text(e, content, &err);
 	if (rc == 0 && strstr(content, "ask"))
 		rc = ask(e, &err);
+	if (rc == 0 && strstr(content, "tell"))
+		rc = tell(e, content, &err);
 	/* Whatever was written goes with the transaction, calls and replies too. */
 	return rc < 0 ? event_failed(e, &err, true) : SETTLE_DONE;
 }
