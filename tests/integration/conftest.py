@@ -14,7 +14,7 @@ import tempfile
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tools" / "dev"), str(ROOT / "tests" / "integration")]
+sys.path[:0] = [str(ROOT / "tools" / "dev"), str(ROOT / "tests" / "integration"), str(ROOT / "tests" / "faults")]
 
 from wxbusdev import paths                                      # noqa: E402
 from wxbusdev.child import ChildError                          # noqa: E402

@@ -40,13 +40,18 @@ def pytest_terminal_summary(terminalreporter):
 
 def _markdown():
     lines = ["# Measured at full size", "",
-             f"`./dev test --long`, {datetime.date.today()}, commit {_output('git', 'rev-parse', '--short', 'HEAD')}, "
-             f"{os.cpu_count()} cores, {_memory_gib()} GiB, {_distribution()}, Linux {platform.release()}, "
-             f"{_output('gcc', '--version').splitlines()[0]}; Kafka, PostgreSQL, the simulated Weixin and the tests "
-             "share these cores.", "",
+             f"`./dev test --long`, {machine()}; Kafka, PostgreSQL, the simulated Weixin and the tests share these cores.",
+             "",
              "| test | what | measured |", "|---|---|---|"]
     lines += [f"| {test} | {what} | {value} |" for test, what, value in _rows]
     return "\n".join(lines) + "\n"
+
+
+def machine():
+    """Date, commit, machine and compiler, for the head of a table."""
+    return (f"{datetime.date.today()}, commit {_output('git', 'rev-parse', '--short', 'HEAD')}, {os.cpu_count()} cores, "
+            f"{_memory_gib()} GiB, {_distribution()}, Linux {platform.release()}, "
+            f"{_output('gcc', '--version').splitlines()[0]}")
 
 
 def _output(*argv):

@@ -1,0 +1,1 @@
+"""Faults under load, a ledger outside of everything, and oracles that read both: `./dev faults`."""
