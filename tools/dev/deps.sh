@@ -12,6 +12,7 @@ DEPS_TEST="python3-pytest python3-pytest-timeout python3-jsonschema python3-yaml
 DEPS_COMPOSE="docker.io docker-compose debootstrap iptables"
 DEPS_CLANG="clang llvm"
 DEPS_FORMAT="clang-format"
+DEPS_COVERAGE="gcovr"
 
 # Below this the parser accepts what it should refuse (Debian 12 images may start older).
 EXPAT_AT_LEAST=2.5.0-1+deb12u5

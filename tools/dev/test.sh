@@ -2,7 +2,7 @@
 # failed, and a part in which no test ran has failed.
 
 command_test() {
-	local kafka=auto sanitize=no long=no compose=no only="" limit=45m option
+	local kafka=auto sanitize=no long=no compose=no coverage=no only="" limit=45m option
 	local jobs=$((3 * $(nproc)))            # unit tests mostly wait: for brokers, for time
 
 	while [ $# -gt 0 ]; do
@@ -13,6 +13,7 @@ command_test() {
 		--long) long=yes limit=4h ;;
 		--sanitize) sanitize=yes ;;
 		--compose) compose=yes ;;
+		--coverage) coverage=yes ;;
 		-k)
 			[ $# -gt 0 ] || { echo "./dev test: -k needs an expression" >&2; return 2; }
 			only=$1
@@ -34,7 +35,9 @@ command_test() {
 	kafka=$(test_choose_kafka "$kafka")
 	export WXBUS_TEST_KAFKA=$kafka WXBUS_TEST_LONG=$long
 	TEST_FAILED=""
-	if [ -n "$only" ]; then
+	if [ $coverage = yes ]; then
+		test_coverage "$jobs" "$limit" "${only:-test_ingress}"
+	elif [ -n "$only" ]; then
 		build dev
 		test_part "integration tests, $kafka Kafka" test_integration dev "$limit" -k "$only"
 	else
@@ -164,6 +167,17 @@ test_part() {
 		TEST_FAILED="$TEST_FAILED, $title"
 		echo "== $title: FAILED after $((SECONDS - started)) s"
 	fi
+}
+
+# test_coverage JOBS LIMIT EXPR: the unit tests, the fuzz corpora and some integration tests, and what they have run of
+# the code. A process that a test kills leaves no counts.
+test_coverage() {
+	deps_require COVERAGE
+	build coverage
+	find build/coverage -name '*.gcda' -delete
+	test_part "unit tests, counted" ctest --preset coverage -j "$1" --no-tests=error
+	test_part "integration tests, counted" test_integration coverage "$2" -k "$3"
+	test_part "coverage" "$PYTHON" tools/dev/coverage.py build/coverage
 }
 
 test_sanitized() {

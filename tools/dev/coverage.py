@@ -1,0 +1,70 @@
+#!/usr/bin/python3
+"""Line and branch coverage of a build made with the preset `coverage`, by folder, from gcovr's summary.
+
+    coverage.py build/coverage
+
+Files of which less than nine lines in ten are run are named below the table.
+"""
+
+import collections
+import json
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COUNTED = ("common/", "proto/", "services/ingress/")
+NOT_COUNTED = (r".*_test\.c", r".*_fuzz\.c", "common/testing/.*")
+WANTED_PERCENT = 90
+
+
+def summary(build):
+    """gcovr's summary of each file."""
+    argv = ["gcovr", "--root", str(ROOT), "--object-directory", str(build), "--json-summary", "-"]
+    for folder in COUNTED:
+        argv += ["--filter", folder]
+    for pattern in NOT_COUNTED:
+        argv += ["--exclude", pattern]
+    answer = subprocess.run([*argv, str(build)], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
+    return json.loads(answer.stdout)["files"]
+
+
+def folder_of(name):
+    """common/kafka, proto, services/ingress."""
+    parts = pathlib.PurePath(name).parts
+    return parts[0] if parts[0] == "proto" else "/".join(parts[:2])
+
+
+def row(name, files):
+    counts = collections.Counter()
+    for file in files:
+        counts.update({key: file[key] for key in ("line_covered", "line_total", "branch_covered", "branch_total")})
+    return (f"{name:24} {len(files):5} {percent(counts['line_covered'], counts['line_total'])} of {counts['line_total']:6} "
+            f"  {percent(counts['branch_covered'], counts['branch_total'])} of {counts['branch_total']:6}")
+
+
+def percent(part, whole):
+    return f"{100 * part / whole:5.1f} %" if whole else "    - %"
+
+
+def main():
+    files = summary(pathlib.Path(sys.argv[1]).resolve())
+    if not files:
+        print("nothing was counted: no test has run", file=sys.stderr)
+        return 1
+    folders = collections.defaultdict(list)
+    for file in files:
+        folders[folder_of(file["filename"])].append(file)
+    print(f"{'folder':24} files   lines              branches")
+    for name, members in sorted(folders.items()):
+        print(row(name, members))
+    print(row("all", files))
+    low = [file for file in files if file["line_total"] and 100 * file["line_covered"] < WANTED_PERCENT * file["line_total"]]
+    for file in sorted(low, key=lambda file: file["line_covered"] / file["line_total"]):
+        print(f"below {WANTED_PERCENT} % of lines: {file['filename']} {percent(file['line_covered'], file['line_total']).strip()} "
+              f"of {file['line_total']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+#!/usr/bin/python3
+"""`./dev torture`: the unit tests of common/ and proto/ again and again, each time with another allocation or I/O call
+failing (common/testing/failing.c).
+
+What a test makes of it is its own affair: it may pass, or fail, for what it asked for did not happen; and running out of
+memory stops the process with a message. But nothing may crash or hang.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import tempfile
+
+from wxbusdev import paths
+
+ORDERLY = b"out of memory, the process stops"
+KINDS = ("alloc", "io")
+OUTCOMES = ("passed", "failed", "stopped", "aborted", "CRASHED", "HUNG")
+_TIMEOUT_S = 120
+
+
+def tests():
+    """The built unit tests of common/ and proto/."""
+    sources = [path for folder in ("common", "proto") for path in sorted((paths.ROOT / folder).rglob("*_test.c"))]
+    found = [paths.build_dir() / "test" / path.stem for path in sources]
+    return [path for path in found if path.exists()]
+
+
+class Torture:
+    def __init__(self, most, seed):
+        self._most, self._random = most, random.Random(seed)
+        self._library = paths.build_dir() / "test" / "wxbus_failing.so"
+
+    def numbers(self, count):
+        """All of them; of many, the first half of what there is time for and others by chance."""
+        if count <= self._most:
+            return list(range(1, count + 1))
+        first = self._most // 2
+        return [*range(1, first + 1), *sorted(self._random.sample(range(first + 1, count + 1), self._most - first))]
+
+    def counts(self, test):
+        """{"alloc": n, "io": n} of a run in which nothing fails."""
+        with tempfile.NamedTemporaryFile() as file:
+            code, output = self._run(test, {"WXBUS_FAIL_COUNTS": file.name})
+            text = pathlib.Path(file.name).read_text()
+        match = re.match(r"alloc (\d+) io (\d+)$", text.strip())
+        if code != 0 or not match:
+            raise SystemExit(f"{test.name} does not pass even when nothing fails:\n{output.decode('utf-8', 'replace')[-2000:]}")
+        return dict(zip(KINDS, map(int, match.groups())))
+
+    def try_one(self, test, kind, number):
+        """(outcome, what it printed)"""
+        code, output = self._run(test, {"WXBUS_FAIL": f"{kind}:{number}"})
+        if code is None:
+            return "HUNG", output
+        if code < 0 and code != -6:
+            return "CRASHED", output
+        if code == -6:
+            return ("stopped" if ORDERLY in output else "aborted"), output
+        return ("passed" if code == 0 else "failed"), output
+
+    def _run(self, test, settings):
+        try:
+            done = subprocess.run([str(test)], env={**os.environ, "LD_PRELOAD": str(self._library), **settings},
+                                  cwd=test.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, timeout=_TIMEOUT_S, check=False)
+        except subprocess.TimeoutExpired as error:
+            return None, error.output or b""
+        return done.returncode, done.stdout
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev torture", description=__doc__)
+    parser.add_argument("--most", type=int, default=200, help="numbers tried of each test and kind; default 200")
+    parser.add_argument("--seed", type=int, default=1, help="of which ones, where there are more; default 1")
+    parser.add_argument("--only", metavar="TEST", help="this test alone, such as json_test")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    torture, findings = Torture(options.most, options.seed), 0
+    print(f"{'test':24}{'calls':>14}{'tried':>8}" + "".join(f"{outcome:>9}" for outcome in OUTCOMES))
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for test in tests():
+            if options.only in (None, test.name):
+                findings += _torture_one(torture, pool, test)
+    print(f"{findings} findings")
+    return 1 if findings else 0
+
+
+def _torture_one(torture, pool, test):
+    """How many findings."""
+    counts, findings = torture.counts(test), 0
+    for kind in KINDS:
+        numbers = torture.numbers(counts[kind])
+        results = list(pool.map(lambda number, kind=kind: torture.try_one(test, kind, number), numbers))
+        outcomes = collections.Counter(outcome for outcome, _ in results)
+        print(f"{test.name:24}{counts[kind]:8} {kind:5}{len(numbers):8}" +
+              "".join(f"{outcomes[outcome]:9}" for outcome in OUTCOMES), flush=True)
+        for number, (outcome, output) in zip(numbers, results):
+            if outcome in ("CRASHED", "HUNG"):
+                findings += 1
+                print(f"    {outcome} at WXBUS_FAIL={kind}:{number}\n" +
+                      "\n".join("        " + line for line in output.decode("utf-8", "replace").splitlines()[-12:]))
+    return findings
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,7 @@
+# ./dev torture [--most N] [--seed N] [--only TEST]
+
+command_torture() {
+	deps_require BUILD PYTHON
+	build dev
+	exec "$PYTHON" tools/dev/torture.py "$@"
+}
