@@ -59,7 +59,7 @@ def test_quotas_are_shown_and_cleared(world, account):
     assert used >= 1
     assert world.deployment.command("quota", "clear", "--component", world.component).stdout.startswith(world.component)
     shown = json.loads(world.deployment.command("quota", "show", path, "--component", world.component).stdout)
-    assert shown["quota"] == {"daily_limit": 10000, "used": 0, "remain": 10000} and shown["rate_limit"]
+    assert shown["quota"] == {"daily_limit": 10000000, "used": 0, "remain": 10000000} and shown["rate_limit"]
     send = "/cgi-bin/message/custom/send"
     shown = json.loads(world.deployment.command("quota", "show", send, "--appid", account).stdout)
     assert shown["quota"]["daily_limit"] == 500000

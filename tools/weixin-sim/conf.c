@@ -40,6 +40,8 @@ static const struct conf_item items[] = {
 	CONF_INT(PREFIX "PREAUTH_LIFE_S", preauth_life_s, "600", 1, LIFE_MAX_S,
 		"expires_in of a pre-auth code (s)"),
 	CONF_INT(PREFIX "TICKET_LIFE_S", ticket_life_s, "43200", 1, LIFE_MAX_S, "life of a ticket (s)"),
+	CONF_INT(PREFIX "MEDIA_LIFE_S", media_life_s, "259200", 1, LIFE_MAX_S,
+		"how long uploaded media are kept (s)"),
 	CONF_INT(PREFIX "PUSH_TIMEOUT_MS", push_timeout_ms, "5000", 1, 60000,
 		"how long an answer to a push may take (ms)"),
 	CONF_INT(PREFIX "PUSH_RETRIES", push_retries, "0", 0, 100,
@@ -172,6 +174,7 @@ void sim_conf_rules(const struct sim_conf *c, struct rules *out)
 		.code_life_ms = c->code_life_s * 1000,
 		.ticket_life_ms = c->ticket_life_s * 1000,
 		.preauth_life_ms = c->preauth_life_s * 1000,
+		.media_life_ms = c->media_life_s * 1000,
 		.code_reusable = c->code_reusable,
 		.refresh_token_rotates = c->refresh_token_rotates,
 		.allowance =

@@ -21,6 +21,7 @@ struct sim_conf {
 	bool code_reusable;
 	bool refresh_token_rotates;
 	int64_t preauth_life_s;
+	int64_t media_life_s;
 	int64_t ticket_life_s;
 	int64_t ticket_keep_s;
 	int64_t push_timeout_ms;

@@ -43,7 +43,8 @@ static int start(struct sim *sim, struct ports *ports, struct err *err)
 
 	if (httpc_new(&sim->httpc, &client, err) < 0)
 		return -1;
-	if (ticker_new(&sim->ticker, sim, sim->conf.ticket_interval_s, err) < 0)
+	if (ticker_new(&sim->ticker, sim, sim->conf.ticket_interval_s, err) < 0 ||
+		ticker_new(&sim->jobs, sim, 0, err) < 0)
 		return -1;
 	if (httpd_new(&ports->api, &api, api_handle, sim, err) < 0)
 		return err_prefix(err, "WEIXIN_SIM_LISTEN");
@@ -64,6 +65,7 @@ static void stop(struct sim *sim, struct ports *ports)
 	state_unlock(&sim->state);
 	httpd_free(&ports->admin);
 	httpd_free(&ports->api);
+	ticker_free(&sim->jobs);
 	ticker_free(&sim->ticker);
 	httpc_free(&sim->httpc);
 }

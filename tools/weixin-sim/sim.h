@@ -24,7 +24,8 @@ struct sim {
 	struct faults faults;
 	struct delivery delivery;
 	struct httpc *httpc;
-	struct ticker *ticker;
+	struct ticker *ticker; /* of tickets */
+	struct ticker *jobs;   /* of what else nobody waits for */
 	atomic_ullong pushes;  /* made so far, for their ids */
 	atomic_ullong msg_ids; /* the same for MsgId */
 	atomic_int push_order; /* enum push_order */

@@ -37,7 +37,9 @@ static const struct {
 	{"POST", "/admin/push-order", admin_set_push_order},
 	{"POST", "/admin/login", admin_login},
 	{"GET", "/admin/fans", admin_get_fans},
+	{"POST", "/admin/fans", admin_set_fan},
 	{"POST", "/admin/clock", admin_set_clock},
+	{"POST", "/admin/quotas", admin_set_quota},
 	{"POST", "/admin/faults", admin_add_fault},
 	{"POST", "/admin/faults/clear", admin_clear_faults},
 };

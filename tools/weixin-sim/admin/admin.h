@@ -48,11 +48,13 @@ int admin_expire_tokens(struct admin_call *call);
 int admin_set_push_order(struct admin_call *call);
 int admin_login(struct admin_call *call);
 int admin_get_fans(struct admin_call *call);
+int admin_set_fan(struct admin_call *call);
 int admin_set_clock(struct admin_call *call);
 int admin_add_fault(struct admin_call *call);
 int admin_clear_faults(struct admin_call *call);
 
 /* admin_office.c */
+int admin_set_quota(struct admin_call *call);
 int admin_push_registered(struct admin_call *call);
 
 /* admin_push.c */

@@ -2,6 +2,7 @@
  * https://developers.weixin.qq.com/doc/oplatform/Third-party_Platforms/2.0/api/Register_Mini_Programs/Fast_Registration_Interface_document.html
  */
 #include "tools/weixin-sim/admin/admin.h"
+#include "tools/weixin-sim/api/routes.h"
 
 #include "common/base/str.h"
 
@@ -88,6 +89,24 @@ static struct json *push_fields(
 	json_set_str(fields, "msg", result == 0 ? "OK" : "not done");
 	json_set(fields, "info", info);
 	return fields;
+}
+
+int admin_set_quota(struct admin_call *call)
+{
+	struct quota quota;
+	const char *path;
+	int status;
+
+	if ((status = admin_str(call, "path", QUOTA_PATH_MAX, &path)) != 0 ||
+		(status = admin_int(call, "daily", 0, 0, INT64_MAX, &quota.daily)) != 0 ||
+		(status = admin_int(call, "minute", 0, 0, INT64_MAX, &quota.minute)) != 0)
+		return status;
+	if (!api_route_find(path))
+		return admin_refuse(call, 404, "no such API");
+	state_lock(&call->sim->state);
+	quotas_override(&call->sim->state.quotas, path, &quota);
+	state_unlock(&call->sim->state);
+	return 200;
 }
 
 int admin_push_registered(struct admin_call *call)

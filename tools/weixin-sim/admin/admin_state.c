@@ -48,6 +48,19 @@ static int read_url(struct admin_call *call, const char *name, const char **out)
 	return 0;
 }
 
+/* The platform's white list of addresses; without it any may call. */
+static int check_ip_list(struct admin_call *call)
+{
+	const struct json *list = json_get(call->body, "ip_list");
+
+	if (list && json_kind(list) != JSON_ARRAY)
+		return admin_refuse(call, 400, "ip_list is no list");
+	for (size_t i = 0; i < json_len(list); i++)
+		if (!json_str(json_at(list, i)))
+			return admin_refuse(call, 400, "ip_list holds something else than addresses");
+	return 0;
+}
+
 int admin_put_platform(struct admin_call *call)
 {
 	const char *component_appid, *secret, *token, *encoded, *event_url, *message_url;
@@ -60,7 +73,8 @@ int admin_put_platform(struct admin_call *call)
 		(status = admin_str(call, "token", TOKEN_MAX, &token)) != 0 ||
 		(status = admin_str(call, "encoding_aes_key", TOKEN_MAX, &encoded)) != 0 ||
 		(status = read_url(call, "event_url", &event_url)) != 0 ||
-		(status = read_url(call, "message_url", &message_url)) != 0)
+		(status = read_url(call, "message_url", &message_url)) != 0 ||
+		(status = check_ip_list(call)) != 0)
 		return status;
 	if (weixin_key(encoded, key) < 0)
 		return admin_refuse(call, 400, "encoding_aes_key is not 43 letters and digits");
@@ -71,6 +85,9 @@ int admin_put_platform(struct admin_call *call)
 	memcpy(p->key, key, sizeof(p->key));
 	str_copy(p->event_url, sizeof(p->event_url), event_url);
 	str_copy(p->message_url, sizeof(p->message_url), message_url);
+	json_free(&p->ip_list);
+	if (json_get(call->body, "ip_list"))
+		p->ip_list = json_copy(json_get(call->body, "ip_list"));
 	state_unlock(&call->sim->state);
 	return 200;
 }
@@ -367,6 +384,25 @@ int admin_get_fans(struct admin_call *call)
 	call->answer = json_new_object();
 	json_set(call->answer, "fans", fans);
 	return 200;
+}
+
+/* A fan who refuses gets neither customer-service nor template messages. */
+int admin_set_fan(struct admin_call *call)
+{
+	const char *appid, *openid;
+	struct account *a;
+	int status, refuses;
+
+	if ((status = admin_str(call, "appid", NAME_MAX_LEN, &appid)) != 0 ||
+		(status = admin_str(call, "openid", NAME_MAX_LEN, &openid)) != 0 ||
+		(status = admin_bool(call, "refuses", 0, &refuses)) != 0)
+		return status;
+	state_lock(&call->sim->state);
+	a = state_account(&call->sim->state, appid);
+	if (a)
+		state_put_fan(a, openid)->refuses = refuses;
+	state_unlock(&call->sim->state);
+	return a ? 200 : admin_refuse(call, 404, "no such account");
 }
 
 /* Weixin's clock is ahead of ours, or behind. */

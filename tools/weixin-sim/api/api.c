@@ -7,75 +7,14 @@
 #include "tools/weixin-sim/pages/chat_pages.h"
 #include "tools/weixin-sim/pages/pages.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/banned.h"
 
-#define BODY_MAX ((size_t)1 << 20)
-
-/* Whose token an API asks for. */
-enum needs { NEEDS_NONE, NEEDS_COMPONENT, NEEDS_ACCOUNT, NEEDS_ANY };
-
-struct route {
-	const char *path;
-	const char *method;
-	enum needs needs;
-	api_handler handle;
-};
-
-static const struct route routes[] = {
-	{"/cgi-bin/component/api_start_push_ticket", "POST", NEEDS_NONE, api_start_push_ticket},
-	{"/cgi-bin/component/api_component_token", "POST", NEEDS_NONE, api_component_token},
-	{"/cgi-bin/component/api_create_preauthcode", "POST", NEEDS_COMPONENT, api_create_preauthcode},
-	{"/cgi-bin/component/api_query_auth", "POST", NEEDS_COMPONENT, api_query_auth},
-	{"/cgi-bin/component/api_authorizer_token", "POST", NEEDS_COMPONENT, api_authorizer_token},
-	{"/cgi-bin/component/api_get_authorizer_list", "POST", NEEDS_COMPONENT, api_get_authorizer_list},
-	{"/cgi-bin/component/api_get_authorizer_info", "POST", NEEDS_COMPONENT, api_get_authorizer_info},
-	{"/cgi-bin/component/api_get_authorizer_option", "POST", NEEDS_COMPONENT, api_get_option},
-	{"/cgi-bin/component/api_set_authorizer_option", "POST", NEEDS_COMPONENT, api_set_option},
-	{"/cgi-bin/component/get_authorizer_option", "POST", NEEDS_ACCOUNT, api_get_option},
-	{"/cgi-bin/component/set_authorizer_option", "POST", NEEDS_ACCOUNT, api_set_option},
-	{"/cgi-bin/component/clear_quota/v2", "POST", NEEDS_NONE, api_clear_quota_v2},
-	{"/cgi-bin/openapi/quota/get", "POST", NEEDS_ANY, api_get_quota},
-	{"/cgi-bin/openapi/rid/get", "POST", NEEDS_ANY, api_get_rid},
-	{"/cgi-bin/open/create", "POST", NEEDS_ACCOUNT, api_open_create},
-	{"/cgi-bin/open/bind", "POST", NEEDS_ACCOUNT, api_open_bind},
-	{"/cgi-bin/open/unbind", "POST", NEEDS_ACCOUNT, api_open_unbind},
-	{"/cgi-bin/open/get", "POST", NEEDS_ACCOUNT, api_open_get},
-	{"/cgi-bin/component/fastregisterweapp", "POST", NEEDS_COMPONENT, api_register_enterprise},
-	{"/wxa/component/fastregisterpersonalweapp", "POST", NEEDS_COMPONENT, api_register_personal},
-	{"/wxa/component/fastregisterbetaweapp", "POST", NEEDS_COMPONENT, api_register_trial},
-	{"/sns/oauth2/component/access_token", "GET", NEEDS_COMPONENT, api_oauth_access_token},
-	{"/sns/component/jscode2session", "GET", NEEDS_COMPONENT, api_jscode2session},
-	{"/sns/userinfo", "GET", NEEDS_NONE, api_userinfo},
-	{"/cgi-bin/message/custom/send", "POST", NEEDS_ACCOUNT, api_custom_send},
-	{"/cgi-bin/message/template/send", "POST", NEEDS_ACCOUNT, api_template_send},
-	{"/cgi-bin/menu/create", "POST", NEEDS_ACCOUNT, api_menu_create},
-	{"/cgi-bin/menu/get", "GET", NEEDS_ACCOUNT, api_menu_get},
-	{"/cgi-bin/menu/delete", "GET", NEEDS_ACCOUNT, api_menu_delete},
-	{"/cgi-bin/ticket/getticket", "GET", NEEDS_ACCOUNT, api_getticket},
-	{"/cgi-bin/getcallbackip", "GET", NEEDS_ANY, api_getcallbackip},
-};
-
-static const struct route *find_route(const char *path)
-{
-	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
-		if (strcmp(routes[i].path, path) == 0)
-			return &routes[i];
-	return NULL;
-}
-
-enum api_token api_token_of(const char *path)
-{
-	const struct route *route = find_route(path);
-
-	if (!route)
-		return API_TOKEN_UNKNOWN;
-	if (route->needs == NEEDS_COMPONENT && strncmp(path, "/sns/", 5) != 0)
-		return API_TOKEN_COMPONENT;
-	return route->needs == NEEDS_ACCOUNT ? API_TOKEN_ACCOUNT : API_TOKEN_OTHER;
-}
+#define BODY_MAX   ((size_t)1 << 20)
+#define UPLOAD_MAX ((size_t)12 << 20)
 
 /* The account of a token may have taken its authorization back since. */
 static int check_authorized(const struct api_call *call, const struct token_info *token)
@@ -88,10 +27,20 @@ static int check_authorized(const struct api_call *call, const struct token_info
 	return auth && auth->authorized ? 0 : 61003;
 }
 
-static int check_token(struct api_call *call, enum needs needs)
+int api_check_ip(const struct api_call *call, const struct platform *p)
+{
+	for (size_t i = 0; i < json_len(p->ip_list); i++)
+		if (strcmp(json_str(json_at(p->ip_list, i)), call->client_ip) == 0)
+			return 0;
+	return p->ip_list ? 61004 : 0;
+}
+
+static int check_token(struct api_call *call)
 {
 	const char *value = query_get(&call->query, "access_token");
+	enum api_needs needs = call->route->needs;
 	const struct token_info *token;
+	const struct platform *p;
 	int errcode;
 
 	if (needs == NEEDS_NONE)
@@ -105,6 +54,9 @@ static int check_token(struct api_call *call, enum needs needs)
 		return errcode;
 	str_copy(call->component_appid, sizeof(call->component_appid), token->component_appid);
 	str_copy(call->appid, sizeof(call->appid), token->appid);
+	p = state_platform(&call->sim->state, token->component_appid);
+	if (p && api_check_ip(call, p) != 0)
+		return 61004;
 	if (needs == NEEDS_COMPONENT && token->kind != TOKEN_COMPONENT)
 		return 61014;
 	if (needs == NEEDS_ACCOUNT && token->kind != TOKEN_AUTHORIZER)
@@ -118,7 +70,7 @@ static int parse_body(struct api_call *call)
 {
 	const struct json_limits limits = {.max_bytes = BODY_MAX, .max_depth = 16};
 
-	if (strcmp(call->method, "POST") != 0)
+	if (strcmp(call->method, "POST") != 0 || (call->route->flags & ROUTE_UPLOAD))
 		return 0;
 	if (call->raw[0] == '\0')
 		return 44002;
@@ -128,22 +80,56 @@ static int parse_body(struct api_call *call)
 	return 0;
 }
 
-static int perform(struct api_call *call)
+int api_count(struct api_call *call)
 {
-	const struct route *route = find_route(call->path);
+	struct quotas *quotas = &call->sim->state.quotas;
+	struct quota quota = quotas_of(quotas, call->path, &call->route->quota);
+
+	return quotas_take(quotas, call->appid[0] ? call->appid : call->component_appid, call->path, &quota,
+		call->now_ms);
+}
+
+/* The account has what this API asks for, and has given it to the platform. */
+static int check_account(const struct api_call *call)
+{
+	const struct account *a = state_account(&call->sim->state, call->appid);
+	const struct authorization *auth =
+		state_authorization(&call->sim->state, call->component_appid, call->appid);
+	const int *set = call->route->sets;
+
+	while (set && *set && !func_ids_has(&auth->granted, *set))
+		set++;
+	if (set && !*set)
+		return 61007;
+	if ((call->route->flags & ROUTE_OFFICIAL) && a->miniprogram)
+		return 48001;
+	return (call->route->flags & ROUTE_VERIFIED) && !a->miniprogram && a->verify_type < 0 ? 48001 : 0;
+}
+
+/* In the order in which Weixin checks; what is not documented of it, by choice. */
+static int check(struct api_call *call)
+{
 	int errcode;
 
-	if (!route)
+	if ((errcode = check_token(call)) != 0 || (errcode = parse_body(call)) != 0)
+		return errcode;
+	if (call->route->needs != NEEDS_NONE && (errcode = api_count(call)) != 0)
+		return errcode;
+	return call->route->needs == NEEDS_ACCOUNT ? check_account(call) : 0;
+}
+
+static int perform(struct api_call *call)
+{
+	int errcode;
+
+	if (!call->route)
 		return 40066;
-	if (strcmp(route->method, call->method) != 0)
-		return strcmp(route->method, "GET") == 0 ? 43001 : 43002;
+	if (strcmp(call->route->method, call->method) != 0)
+		return strcmp(call->route->method, "GET") == 0 ? 43001 : 43002;
 	state_lock(&call->sim->state);
 	call->now_ms = clock_wall_ms();
-	if ((errcode = check_token(call, route->needs)) == 0 && (errcode = parse_body(call)) == 0) {
-		if (route->needs != NEEDS_NONE)
-			api_count(call);
-		errcode = route->handle(call);
-	}
+	if ((errcode = check(call)) == 0)
+		errcode = call->route->handle(call);
 	state_unlock(&call->sim->state);
 	return errcode;
 }
@@ -151,6 +137,7 @@ static int perform(struct api_call *call)
 struct outcome {
 	int http_status;
 	const char *content_type;
+	char disposition[2 * TOKEN_MAX]; /* "": not a file */
 	struct buf body;
 	int errcode;
 	bool is_json;
@@ -158,9 +145,9 @@ struct outcome {
 	int64_t cut; /* FAULT_UNCUT, or so many bytes of the body are sent */
 };
 
-static void write_outcome(struct outcome *o, int errcode, struct json *answer)
+static void write_outcome(struct outcome *o, int errcode, struct json *answer, const char *client_ip)
 {
-	struct json *error = answer && errcode == 0 ? NULL : weixin_error(errcode);
+	struct json *error = answer && errcode == 0 ? NULL : weixin_error(errcode, client_ip);
 
 	o->http_status = 200;
 	o->content_type = "application/json; encoding=utf-8";
@@ -170,11 +157,20 @@ static void write_outcome(struct outcome *o, int errcode, struct json *answer)
 	json_free(&error);
 }
 
+static void write_file(struct outcome *o, const struct api_call *call)
+{
+	o->http_status = 200;
+	o->content_type = call->file_type;
+	o->is_json = false;
+	snprintf(o->disposition, sizeof(o->disposition), "attachment; filename=\"%s\"", call->file_name);
+	buf_add(&o->body, call->file.data, call->file.len);
+}
+
 /* What the fault puts in the place of the answer. */
-static void write_fault(struct outcome *o, const struct fault *f)
+static void write_fault(struct outcome *o, const struct fault *f, const char *client_ip)
 {
 	if (f->errcode) {
-		write_outcome(o, f->errcode, NULL);
+		write_outcome(o, f->errcode, NULL, client_ip);
 		return;
 	}
 	if (f->reset) {
@@ -211,7 +207,7 @@ static void record_call(struct api_call *call, const char *query, const struct o
 		json_set_int(entry, "errcode", o->errcode);
 	else
 		json_set(entry, "errcode", json_new_null());
-	json_set_str(entry, "answer", buf_cstr(&o->body));
+	json_set_str(entry, "answer", o->disposition[0] ? o->disposition : buf_cstr(&o->body));
 	json_set_bool(entry, "fault", faulty);
 	json_set_int(entry, "ms", ms);
 	record_add(&call->sim->record, "api", entry);
@@ -219,24 +215,48 @@ static void record_call(struct api_call *call, const char *query, const struct o
 }
 
 /* -1: the request's body cannot be had; the request is refused. */
+static int read_body(struct httpd_request *req, size_t max, struct buf *out)
+{
+	size_t len = 0;
+	int status = httpd_body_check(req, max, &len, NULL);
+
+	if (status == 0 && httpd_body_read(req, out, NULL) < 0)
+		status = 400;
+	if (status)
+		httpd_refuse(req, status);
+	return status ? -1 : 0;
+}
+
+/* A file's body is kept as it is; in the record a word stands for it. */
+static int read_upload(struct httpd_request *req, struct api_call *call)
+{
+	call->content_type = httpd_header(req, "Content-Type");
+	if (read_body(req, UPLOAD_MAX, &call->upload) < 0)
+		return -1;
+	call->raw = xasprintf("%zu bytes of a file", call->upload.len);
+	return 0;
+}
+
 static int read_call(struct httpd_request *req, struct api_call *call)
 {
 	struct buf body = BUF_INIT(BODY_MAX);
-	const char *query = httpd_query(req);
-	size_t len = 0;
-	int status;
+	const char *query = httpd_query(req), *host = httpd_header(req, "Host");
 
 	call->method = httpd_method(req);
 	call->path = httpd_path(req);
-	call->raw = NULL;
+	call->route = api_route_find(call->path);
+	call->host = host ? host : "";
+	call->client_ip = httpd_peer(req);
 	if (query && query_parse(query, strlen(query), &call->arena, &call->query) != QUERY_OK)
 		call->query.n = 0; /* then the token is missing */
+	if (call->route && (call->route->flags & ROUTE_UPLOAD) && strcmp(call->method, "POST") == 0)
+		return read_upload(req, call);
 	if (strcmp(call->method, "POST") == 0) {
-		if ((status = httpd_body_check(req, BODY_MAX, &len, NULL)) != 0) {
-			httpd_refuse(req, status);
+		if (read_body(req, BODY_MAX, &body) < 0) {
+			buf_release(&body);
 			return -1;
 		}
-		if (httpd_body_read(req, &body, NULL) < 0 || !str_is_utf8(buf_cstr(&body), body.len)) {
+		if (!str_is_utf8(buf_cstr(&body), body.len)) {
 			buf_release(&body);
 			httpd_refuse(req, 400);
 			return -1;
@@ -257,11 +277,15 @@ static void run(struct api_call *call, struct outcome *o, bool *faulty)
 		sim_sleep(call->sim, fault.delay_ms);
 	if (!*faulty || fault.after || !fault_answers(&fault)) {
 		errcode = perform(call);
-		write_outcome(o, errcode, call->answer);
+		if (errcode == 0 && call->file.len)
+			write_file(o, call);
+		else
+			write_outcome(o, errcode, call->answer, call->client_ip);
 	}
 	if (*faulty && fault_answers(&fault)) {
 		buf_reset(&o->body);
-		write_fault(o, &fault);
+		o->disposition[0] = '\0';
+		write_fault(o, &fault, call->client_ip);
 	}
 	o->cut = fault.cut;
 	if (*faulty && fault.after)
@@ -272,14 +296,17 @@ static void run(struct api_call *call, struct outcome *o, bool *faulty)
 /* The bytes of the answer, or what a fault leaves of them. */
 static void send_outcome(struct httpd_request *req, const struct outcome *o)
 {
+	const struct httpd_header headers[] = {{"Content-disposition", o->disposition}};
+	size_t n_headers = o->disposition[0] ? 1 : 0;
 	const char *body = buf_cstr(&o->body);
 
 	if (o->reset) {
 		httpd_reply_reset(req);
 	} else if (o->cut == FAULT_UNCUT || (size_t)o->cut >= o->body.len) {
-		httpd_reply(req, o->http_status, o->content_type, body, o->body.len, NULL, 0);
+		httpd_reply(req, o->http_status, o->content_type, body, o->body.len, headers, n_headers);
 	} else {
-		httpd_reply_begin(req, o->http_status, o->content_type, (long long)o->body.len, NULL, 0);
+		httpd_reply_begin(
+			req, o->http_status, o->content_type, (long long)o->body.len, headers, n_headers);
 		(void)httpd_reply_write(req, body, (size_t)o->cut);
 		httpd_reply_abort(req);
 	}
@@ -287,7 +314,10 @@ static void send_outcome(struct httpd_request *req, const struct outcome *o)
 
 void api_handle(struct httpd_request *req, void *arg)
 {
-	struct api_call call = {.sim = arg, .arena = ARENA_INIT};
+	struct api_call call = {.sim = arg,
+		.arena = ARENA_INIT,
+		.upload = BUF_INIT(UPLOAD_MAX),
+		.file = BUF_INIT(UPLOAD_MAX)};
 	struct outcome o = {.body = BUF_INIT((size_t)16 << 20)};
 	int64_t at_ms = clock_wall_ms(), started_ms = clock_mono_ms();
 	bool faulty;
@@ -300,9 +330,13 @@ void api_handle(struct httpd_request *req, void *arg)
 		send_outcome(req, &o);
 		if (call.wants_ticket)
 			ticker_push_soon(call.sim->ticker, call.component_appid);
+		if (call.sent.appid[0])
+			ticker_finish_template(call.sim->jobs, &call.sent);
 	}
 	json_free(&call.answer);
 	json_free(&call.body);
+	buf_release(&call.upload);
+	buf_release(&call.file);
 	free(call.raw);
 	buf_release(&o.body);
 	arena_release(&call.arena);

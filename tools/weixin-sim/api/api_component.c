@@ -31,6 +31,8 @@ static int check_secret(const struct api_call *call, const struct platform *p, c
 {
 	const char *secret = json_get_str(call->body, field);
 
+	if (api_check_ip(call, p) != 0)
+		return 61004;
 	if (!secret || secret[0] == '\0')
 		return 41004;
 	return strcmp(secret, p->app_secret) == 0 ? 0 : 40125;
@@ -58,8 +60,8 @@ int api_component_token(struct api_call *call)
 	if ((errcode = find_platform(call, &p)) != 0 ||
 		(errcode = check_secret(call, p, "component_appsecret")) != 0)
 		return errcode;
-	errcode = state_check_ticket(&call->sim->state, p, ticket ? ticket : "", call->now_ms);
-	if (errcode)
+	if ((errcode = api_count(call)) != 0 ||
+		(errcode = state_check_ticket(&call->sim->state, p, ticket ? ticket : "", call->now_ms)) != 0)
 		return errcode;
 	token = state_new_component_token(&call->sim->state, p, call->now_ms);
 	call->answer = json_new_object();

@@ -12,15 +12,6 @@
 #define SUB_NAME_BYTES  60
 #define KEY_BYTES       128
 #define URL_BYTES       1024
-#define PERMISSION_SET  15
-
-static int check_permission(const struct api_call *call)
-{
-	const struct authorization *auth =
-		state_authorization(&call->sim->state, call->component_appid, call->appid);
-
-	return func_ids_has(&auth->granted, PERMISSION_SET) ? 0 : 61007;
-}
 
 /* A text of 1 to `max` bytes. */
 static bool has_text(const struct json *button, const char *name, size_t max)
@@ -85,10 +76,8 @@ static int check_menu(const struct json *menu)
 int api_menu_create(struct api_call *call)
 {
 	struct account *a = state_account(&call->sim->state, call->appid);
-	int errcode = check_permission(call);
+	int errcode = check_menu(call->body);
 
-	if (errcode == 0)
-		errcode = check_menu(call->body);
 	if (errcode)
 		return errcode;
 	json_free(&a->menu);
@@ -99,10 +88,7 @@ int api_menu_create(struct api_call *call)
 int api_menu_get(struct api_call *call)
 {
 	const struct account *a = state_account(&call->sim->state, call->appid);
-	int errcode = check_permission(call);
 
-	if (errcode)
-		return errcode;
 	if (!a->menu)
 		return 46003;
 	call->answer = json_new_object();
@@ -110,12 +96,21 @@ int api_menu_get(struct api_call *call)
 	return 0;
 }
 
+/* Also what stands on the console: here there is nothing else than what the API has made. */
+int api_menu_current(struct api_call *call)
+{
+	const struct account *a = state_account(&call->sim->state, call->appid);
+
+	call->answer = json_new_object();
+	json_set_int(call->answer, "is_menu_open", a->menu != NULL);
+	json_set(call->answer, "selfmenu_info", a->menu ? json_copy(a->menu) : json_new_object());
+	return 0;
+}
+
 int api_menu_delete(struct api_call *call)
 {
 	struct account *a = state_account(&call->sim->state, call->appid);
-	int errcode = check_permission(call);
 
-	if (errcode == 0)
-		json_free(&a->menu);
-	return errcode;
+	json_free(&a->menu);
+	return 0;
 }

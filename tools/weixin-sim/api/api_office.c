@@ -1,5 +1,4 @@
-/* The back office's APIs: options, quotas, rids, open-platform accounts, registrations of mini programs.
- * https://developers.weixin.qq.com/doc/oplatform/openApi/openapi/api_componentclearquota_v2.html
+/* The back office's APIs: options, rids, open-platform accounts, registrations of mini programs.
  * https://developers.weixin.qq.com/doc/offiaccount/openApi/get_rid_info.html */
 #include "tools/weixin-sim/api/api.h"
 
@@ -13,8 +12,7 @@
 
 #include "common/base/banned.h"
 
-#define CLEARS_A_MONTH 10
-#define OFFICE_NAME    (3 * NAME_MAX_LEN)
+#define OFFICE_NAME (3 * NAME_MAX_LEN)
 
 static struct office *office_of(const struct api_call *call)
 {
@@ -106,92 +104,6 @@ int api_set_option(struct api_call *call)
 	return 0;
 }
 
-/* --- quotas ------------------------------------------------------------------------------------------------
- */
-
-static void count_name(const struct api_call *call, const char *path, char name[OFFICE_NAME])
-{
-	snprintf(
-		name, OFFICE_NAME, "calls/%s/%s", call->appid[0] ? call->appid : call->component_appid, path);
-}
-
-void api_count(struct api_call *call)
-{
-	char name[OFFICE_NAME];
-
-	count_name(call, call->path, name);
-	office_add(office_of(call), name, 1);
-}
-
-static struct json *rate(int64_t count, int64_t seconds)
-{
-	struct json *j = json_new_object();
-
-	json_set_int(j, "call_count", count);
-	json_set_int(j, "refresh_second", seconds);
-	return j;
-}
-
-int api_get_quota(struct api_call *call)
-{
-	const char *path = field(call, "cgi_path");
-	enum api_token token = api_token_of(path);
-	struct json *quota;
-	char name[OFFICE_NAME];
-	int64_t limit, used;
-
-	if (path[0] != '/')
-		return 76003;
-	if (token == API_TOKEN_UNKNOWN)
-		return 76021;
-	if (token == API_TOKEN_OTHER || (token == API_TOKEN_COMPONENT) != (call->appid[0] == '\0'))
-		return 76022;
-	count_name(call, path, name);
-	limit = call->appid[0] ? 500000 : 10000;
-	used = office_count(office_of(call), name);
-	quota = json_new_object();
-	json_set_int(quota, "daily_limit", limit);
-	json_set_int(quota, "used", used);
-	json_set_int(quota, "remain", used < limit ? limit - used : 0);
-	call->answer = json_new_object();
-	json_set_int(call->answer, "errcode", 0);
-	json_set_str(call->answer, "errmsg", "ok");
-	json_set(call->answer, "quota", quota);
-	json_set(call->answer, "rate_limit", rate(5000, 60));
-	json_set(call->answer, "component_rate_limit", rate(1000, 60));
-	return 0;
-}
-
-int api_clear_quota_v2(struct api_call *call)
-{
-	const char *appid = field(call, "appid"), *secret = field(call, "appsecret");
-	const struct authorization *auth;
-	char clears[OFFICE_NAME], calls[OFFICE_NAME];
-	const struct platform *p;
-
-	if (field(call, "component_appid")[0] == '\0')
-		return 41002;
-	str_copy(call->component_appid, sizeof(call->component_appid), field(call, "component_appid"));
-	str_copy(call->appid, sizeof(call->appid), appid);
-	if (secret[0] == '\0')
-		return 41004;
-	p = state_platform(&call->sim->state, call->component_appid);
-	if (!p)
-		return 40013;
-	if (strcmp(p->app_secret, secret) != 0)
-		return 40125;
-	auth = appid[0] ? state_authorization(&call->sim->state, p->component_appid, appid) : NULL;
-	if (appid[0] && (!auth || !auth->authorized))
-		return 43007;
-	snprintf(clears, sizeof(clears), "clears/%s", appid[0] ? appid : p->component_appid);
-	if (office_count(office_of(call), clears) >= CLEARS_A_MONTH)
-		return 48006;
-	office_add(office_of(call), clears, 1);
-	count_name(call, "", calls);
-	office_clear(office_of(call), calls);
-	return 0;
-}
-
 /* --- rids --------------------------------------------------------------------------------------------------
  */
 
@@ -213,7 +125,8 @@ static bool is_same(const struct json *entry, const char *name, const char *valu
 static bool is_caller_s(const struct api_call *call, const struct json *entry)
 {
 	const char *path = json_get_str(entry, "path");
-	bool component_s = path && api_token_of(path) == API_TOKEN_COMPONENT;
+	const struct api_route *route = path ? api_route_find(path) : NULL;
+	bool component_s = route && route->needs == NEEDS_COMPONENT && !str_starts_with(path, "/sns/");
 
 	if (!is_same(entry, "component_appid", call->component_appid))
 		return false;

@@ -2,13 +2,14 @@
  * https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Template_Message_Interface.html */
 #include "tools/weixin-sim/api/api.h"
 
+#include "common/base/str.h"
+
 #include <string.h>
 
 #include "common/base/banned.h"
 
-#define PERMISSION_SET 7
-#define TEXT_MAX       4096
-#define END            ".DATA}}"
+#define TEXT_MAX 4096
+#define END      ".DATA}}"
 
 static const struct json *find_template(const struct account *a, const char *id)
 {
@@ -62,17 +63,36 @@ static void show(struct fan *f, const struct api_call *call, const struct json *
 	json_free(&message);
 }
 
+/* What stands on the account's console. */
+int api_template_list(struct api_call *call)
+{
+	const struct account *a = state_account(&call->sim->state, call->appid);
+	struct json *list = json_new_array();
+
+	for (size_t i = 0; i < json_len(a->templates); i++) {
+		const struct json *t = json_at(a->templates, i);
+		struct json *row = json_new_object();
+
+		json_set_str(row, "template_id", json_get_str(t, "template_id"));
+		json_set_str(row, "title", json_get_str(t, "title"));
+		json_set_str(row, "primary_industry", "");
+		json_set_str(row, "deputy_industry", "");
+		json_set_str(row, "content", json_get_str(t, "content"));
+		json_set_str(row, "example", "");
+		json_push(list, row);
+	}
+	call->answer = json_new_object();
+	json_set(call->answer, "template_list", list);
+	return 0;
+}
+
 int api_template_send(struct api_call *call)
 {
-	const struct authorization *auth =
-		state_authorization(&call->sim->state, call->component_appid, call->appid);
 	const char *touser = json_get_str(call->body, "touser");
 	const struct account *a = state_account(&call->sim->state, call->appid);
 	struct fan *f = touser ? state_fan(a, touser) : NULL;
 	const struct json *template = find_template(a, json_get_str(call->body, "template_id"));
 
-	if (!func_ids_has(&auth->granted, PERMISSION_SET))
-		return 61007;
 	if (!f)
 		return 40003;
 	if (!template)
@@ -81,10 +101,16 @@ int api_template_send(struct api_call *call)
 		return 43004;
 	if (json_kind(json_get(call->body, "data")) != JSON_OBJECT)
 		return 47003;
-	show(f, call, template);
+	if (!f->refuses)
+		show(f, call, template);
+	call->sent.msg_id = (int64_t)atomic_fetch_add(&call->sim->msg_ids, 1) + 1;
+	call->sent.status = f->refuses ? "failed:user block" : "success";
+	str_copy(call->sent.component_appid, sizeof(call->sent.component_appid), call->component_appid);
+	str_copy(call->sent.appid, sizeof(call->sent.appid), call->appid);
+	str_copy(call->sent.openid, sizeof(call->sent.openid), f->openid);
 	call->answer = json_new_object();
 	json_set_int(call->answer, "errcode", 0);
 	json_set_str(call->answer, "errmsg", "ok");
-	json_set_int(call->answer, "msgid", (int64_t)atomic_fetch_add(&call->sim->msg_ids, 1) + 1);
+	json_set_int(call->answer, "msgid", call->sent.msg_id);
 	return 0;
 }

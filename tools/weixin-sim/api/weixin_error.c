@@ -15,6 +15,9 @@ static const struct {
 	{-1, "system error"},
 	{40001, "invalid credential, access_token is invalid or not latest"},
 	{40003, "invalid openid"},
+	{40004, "invalid media type"},
+	{40005, "invalid file type"},
+	{40006, "invalid media size"},
 	{40007, "invalid media_id"},
 	{40008, "invalid message type"},
 	{40013, "invalid appid"},
@@ -27,6 +30,7 @@ static const struct {
 	{40023, "invalid sub button size"},
 	{40025, "invalid sub button name size"},
 	{40029, "invalid code"},
+	{40032, "invalid openid list size"},
 	{40037, "invalid template_id"},
 	{40066, "invalid url"},
 	{40073, "invalid card id"},
@@ -37,12 +41,14 @@ static const struct {
 	{41001, "access_token missing"},
 	{41002, "appid missing"},
 	{41004, "appsecret missing"},
+	{41005, "media data missing"},
 	{41018, "component_appid missing"},
 	{42001, "access_token expired"},
 	{43001, "require GET method"},
 	{43002, "require POST method"},
 	{43004, "require subscribe"},
 	{43007, "require bizuser authorize"},
+	{44001, "empty media data"},
 	{44002, "empty post data"},
 	{44003, "empty news data"},
 	{44004, "empty content"},
@@ -52,10 +58,20 @@ static const struct {
 	{45011, "api minute-quota reach limit, must slower, retry next minute"},
 	{45015, "response out of time limit or subscription is canceled"},
 	{45047, "out of response count limit"},
+	{45056, "too many tag now, no need to add new"},
+	{45058, "can't modify sys tag"},
+	{45059, "can't add more tag for the user"},
+	{45072, "invalid command"},
+	{45080, "response out of time limit, need user interaction first"},
+	{45081, "already typing"},
+	{45157, "invalid tag name"},
+	{45158, "invalid tag name size"},
+	{45159, "invalid tag id"},
 	{46003, "menu no exist"},
 	{47001, "data format error"},
 	{47003, "argument invalid"},
 	{48001, "api unauthorized"},
+	{48002, "user refuse to accept the msg"},
 	{48006, "forbid to clear quota because of reaching the limit"},
 	{53600, "article id invalid"},
 	{61003, "component is not authorized by this account"},
@@ -96,7 +112,7 @@ static const char *text_of(int errcode)
 	return "error";
 }
 
-struct json *weixin_error(int errcode)
+struct json *weixin_error(int errcode, const char *client_ip)
 {
 	struct json *answer = json_new_object();
 	char tail[17], text[200];
@@ -107,7 +123,8 @@ struct json *weixin_error(int errcode)
 		return answer;
 	}
 	weixin_random_hex(tail, 16);
-	snprintf(text, sizeof(text), "%s rid: %08x-%.8s-%.8s", text_of(errcode),
+	snprintf(text, sizeof(text), "%s%s%s rid: %08x-%.8s-%.8s", text_of(errcode),
+		errcode == 61004 ? " requestIP: " : "", errcode == 61004 ? client_ip : "",
 		(unsigned)(clock_wall_ms() / 1000), tail, tail + 8);
 	json_set_str(answer, "errmsg", text);
 	return answer;

@@ -4,7 +4,8 @@
 #include "common/json/json.h"
 
 /* {"errcode":N,"errmsg":"... rid: ..."} as Weixin words it; 0 is {"errcode":0,"errmsg":"ok"}. The caller
- * frees. https://developers.weixin.qq.com/doc/oplatform/Return_codes/Return_code_descriptions_new.html */
-struct json *weixin_error(int errcode);
+ * frees. Of some (61004) the text names `client_ip`.
+ * https://developers.weixin.qq.com/doc/oplatform/Return_codes/Return_code_descriptions_new.html */
+struct json *weixin_error(int errcode, const char *client_ip);
 
 #endif

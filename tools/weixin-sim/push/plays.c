@@ -256,7 +256,7 @@ static int begin_message(
 	a = state_account(&sim->state, m->appid);
 	if (p && a)
 		rc = push_init(push, sim, p, a);
-	if (rc == 0)
+	if (rc == 0 && !m->by_weixin)
 		fan_acts(state_put_fan(a, m->openid), &sim->state.rules.allowance, event, clock_wall_ms());
 	state_unlock(&sim->state);
 	return rc == 0 ? 0 : unknown(err, "no such platform or account, or the platform has no message_url");
@@ -314,9 +314,10 @@ int play_message(struct sim *sim, const struct play_message *m, const struct pla
 	push.is_message = event == NULL;
 	choose_msg_id(sim, m, event != NULL, push.msg_id, sizeof(push.msg_id));
 	fields = message_fields(sim, m, push.user_name, push.msg_id, o);
-	add_to_chat(sim, m, CHAT_FAN, fields);
+	if (!m->by_weixin)
+		add_to_chat(sim, m, CHAT_FAN, fields);
 	rc = send_fields(sim, &push, fields, o, out, err);
-	if (rc == 0)
+	if (rc == 0 && !m->by_weixin)
 		show_answer(sim, m, event == NULL, out);
 	json_free(&fields);
 	return rc;

@@ -64,6 +64,7 @@ struct play_message {
 	const char *openid;        /* made a fan if unknown */
 	const char *msg_id;        /* NULL: a new one, or none for an event */
 	const struct json *fields; /* MsgType and the others, in their order */
+	bool by_weixin;            /* the fan did not do it: an event about what the account did */
 };
 
 int play_message(struct sim *sim, const struct play_message *m, const struct play_options *o,

@@ -12,7 +12,7 @@
 #include "common/base/banned.h"
 
 struct wish {
-	char component_appid[NAME_MAX_LEN];
+	struct ticker_template about; /* without an account: a ticket for the platform */
 	struct wish *next;
 };
 
@@ -40,6 +40,35 @@ static void push_ticket(struct sim *sim, const char *component_appid)
 	/* Not 0: the platform is gone since, or has no URL. */
 	if (play_ticket(sim, component_appid, same, &play_defaults, ticket, &result, NULL) == 0)
 		push_result_release(&result);
+}
+
+/* https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Template_Message_Interface.html */
+static void push_template_end(struct sim *sim, const struct ticker_template *sent)
+{
+	struct json *fields = json_new_object();
+	const struct play_message m = {.component_appid = sent->component_appid,
+		.appid = sent->appid,
+		.openid = sent->openid,
+		.fields = fields,
+		.by_weixin = true};
+	struct push_result result;
+
+	json_set_str(fields, "MsgType", "event");
+	json_set_str(fields, "Event", "TEMPLATESENDJOBFINISH");
+	json_set_int(fields, "MsgID", sent->msg_id);
+	json_set_str(fields, "Status", sent->status);
+	/* Not 0: the platform is gone since, or has no URL. */
+	if (play_message(sim, &m, &play_defaults, &result, NULL) == 0)
+		push_result_release(&result);
+	json_free(&fields);
+}
+
+static void fulfil(struct sim *sim, const struct wish *w)
+{
+	if (w->about.appid[0])
+		push_template_end(sim, &w->about);
+	else
+		push_ticket(sim, w->about.component_appid);
 }
 
 static void wish_for_all(struct ticker *t)
@@ -82,7 +111,7 @@ static void *run(void *arg)
 		struct wish *w = await_wish(t, due_ms, &stopping);
 
 		if (w && !stopping)
-			push_ticket(t->sim, w->component_appid);
+			fulfil(t->sim, w);
 		free(w);
 		if (clock_mono_ms() < due_ms)
 			continue;
@@ -133,13 +162,26 @@ void ticker_free(struct ticker **tp)
 	free(t);
 }
 
-void ticker_push_soon(struct ticker *t, const char *component_appid)
+static void wish(struct ticker *t, const struct ticker_template *about)
 {
 	struct wish *w = xcalloc(1, sizeof(*w));
 
-	str_copy(w->component_appid, sizeof(w->component_appid), component_appid);
+	w->about = *about;
 	pthread_mutex_lock(&t->lock);
 	LL_APPEND(t->wishes, w);
 	pthread_cond_signal(&t->changed);
 	pthread_mutex_unlock(&t->lock);
+}
+
+void ticker_push_soon(struct ticker *t, const char *component_appid)
+{
+	struct ticker_template ticket = {.appid = ""};
+
+	str_copy(ticket.component_appid, sizeof(ticket.component_appid), component_appid);
+	wish(t, &ticket);
+}
+
+void ticker_finish_template(struct ticker *t, const struct ticker_template *sent)
+{
+	wish(t, sent);
 }

@@ -44,7 +44,8 @@ static int start(struct release_session *s, const struct release_target *t, stru
 		.allow_http = true, .connect_timeout_ms = (long)s->sim.conf.push_timeout_ms};
 	const struct httpd_options api = {.listen = t->api_listen, .threads = API_THREADS};
 
-	if (httpc_new(&s->sim.httpc, &client, err) < 0 || ticker_new(&s->sim.ticker, &s->sim, 0, err) < 0)
+	if (httpc_new(&s->sim.httpc, &client, err) < 0 || ticker_new(&s->sim.ticker, &s->sim, 0, err) < 0 ||
+		ticker_new(&s->sim.jobs, &s->sim, 0, err) < 0)
 		return -1;
 	return t->api_listen ? httpd_new(&s->api, &api, api_handle, &s->sim, err) : 0;
 }
@@ -79,6 +80,7 @@ void release_session_free(struct release_session **sp)
 		return;
 	atomic_store(&s->sim.stopping, true);
 	httpd_free(&s->api);
+	ticker_free(&s->sim.jobs);
 	ticker_free(&s->sim.ticker);
 	httpc_free(&s->sim.httpc);
 	sim_release(&s->sim);

@@ -4,16 +4,21 @@
 #include "common/base/str.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "common/base/banned.h"
 
-struct fan *fan_new(const char *openid)
+#define TYPING_AFTER_MS 30000 /* what the fan did last is no older */
+#define TYPING_MS       15000
+
+struct fan *fan_new(const char *openid, int64_t now_ms)
 {
 	struct fan *f = xcalloc(1, sizeof(*f));
 
 	str_copy(f->openid, sizeof(f->openid), openid);
 	f->subscribed = true;
+	f->subscribed_ms = now_ms;
 	return f;
 }
 
@@ -44,12 +49,15 @@ void fan_acts(struct fan *f, const struct allowance_rules *rules, const char *ev
 	static const char *const actions[] = {
 		"subscribe", "SCAN", "CLICK", "scancode_push", "scancode_waitmsg", NULL};
 
+	f->acted_ms = now_ms;
 	if (!event) {
 		f->message = (struct window){rules->message_count, now_ms + rules->message_ms};
 		return;
 	}
-	if (strcasecmp(event, "subscribe") == 0)
+	if (strcasecmp(event, "subscribe") == 0) {
 		f->subscribed = true;
+		f->subscribed_ms = now_ms;
+	}
 	if (strcasecmp(event, "unsubscribe") == 0)
 		f->subscribed = false;
 	if (is_one_of(event, actions))
@@ -80,6 +88,20 @@ int fan_take(struct fan *f, int64_t now_ms)
 		f->message.left--;
 	if (f->action.left > 0)
 		f->action.left--;
+	return 0;
+}
+
+int fan_typing(struct fan *f, const char *command, int64_t now_ms)
+{
+	bool typing = strcmp(command, "Typing") == 0;
+
+	if (!typing && strcmp(command, "CancelTyping") != 0)
+		return 45072;
+	if (f->acted_ms == 0 || now_ms - f->acted_ms > TYPING_AFTER_MS)
+		return 45080;
+	if (typing && now_ms < f->typing_until_ms)
+		return 45081;
+	f->typing_until_ms = typing ? now_ms + TYPING_MS : 0;
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "tools/weixin-sim/world/chat.h"
 #include "tools/weixin-sim/world/names.h"
+#include "tools/weixin-sim/world/tags.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,10 +27,17 @@ struct window {
 };
 
 #define FAN_MESSAGES_MAX 100
+#define FAN_REMARK_MAX   (30 * 4 + 1)
 
 struct fan {
 	char openid[NAME_MAX_LEN];
 	bool subscribed;
+	bool refuses; /* the account's messages */
+	int64_t subscribed_ms;
+	char remark[FAN_REMARK_MAX]; /* the account's own */
+	struct fan_tags tags;
+	int64_t acted_ms;        /* when the fan did something last; 0: never */
+	int64_t typing_until_ms; /* until then the account is shown as typing */
 	struct window message, action;
 	char *messages[FAN_MESSAGES_MAX]; /* bodies of custom/send, a ring; owned */
 	uint64_t n_messages;              /* received so far */
@@ -37,7 +45,7 @@ struct fan {
 	UT_hash_handle hh;
 };
 
-struct fan *fan_new(const char *openid);
+struct fan *fan_new(const char *openid, int64_t now_ms);
 void fan_free(struct fan **f);
 
 /* What a push from the fan means for the allowance and for being a follower. `event` is NULL for a message.
@@ -47,6 +55,10 @@ void fan_acts(struct fan *f, const struct allowance_rules *rules, const char *ev
 /* Takes one message out of the allowance. 0, 45015 outside of every window, 45047 nothing left. */
 int fan_take(struct fan *f, int64_t now_ms);
 int fan_left(const struct fan *f, int64_t now_ms);
+
+/* The account types, or has stopped. 0; 45072 no such command, 45080 the fan did nothing for 30 s, 45081
+ * shown already. */
+int fan_typing(struct fan *f, const char *command, int64_t now_ms);
 
 void fan_receive(struct fan *f, const char *body);
 /* The i-th message received, from 0; NULL: not there yet, or too old. */

@@ -11,16 +11,11 @@
 void office_release(struct office *o)
 {
 	struct office_text *text, *next_text;
-	struct office_count *count, *next_count;
 	struct registration *r;
 
 	HASH_ITER (hh, o->texts, text, next_text) {
 		HASH_DEL(o->texts, text);
 		free(text);
-	}
-	HASH_ITER (hh, o->counts, count, next_count) {
-		HASH_DEL(o->counts, count);
-		free(count);
 	}
 	while ((r = o->registrations) != NULL) {
 		o->registrations = r->next;
@@ -61,34 +56,6 @@ bool office_has_value(const struct office *o, const char *beginning, const char 
 		if (begins(text->name, beginning) && strcmp(text->value, value) == 0)
 			return true;
 	return false;
-}
-
-int64_t office_count(const struct office *o, const char *name)
-{
-	const struct office_count *count;
-
-	HASH_FIND_STR(o->counts, name, count);
-	return count ? count->n : 0;
-}
-
-void office_add(struct office *o, const char *name, int64_t n)
-{
-	struct office_count *count;
-
-	HASH_FIND_STR(o->counts, name, count);
-	if (!count) {
-		count = xcalloc(1, sizeof(*count));
-		str_copy(count->name, sizeof(count->name), name);
-		HASH_ADD_STR(o->counts, name, count);
-	}
-	count->n += n;
-}
-
-void office_clear(struct office *o, const char *beginning)
-{
-	for (struct office_count *count = o->counts; count; count = count->hh.next)
-		if (begins(count->name, beginning))
-			count->n = 0;
 }
 
 struct registration *office_register(struct office *o, enum registration_kind kind,

@@ -8,20 +8,13 @@
 #include <stdint.h>
 #include <uthash.h>
 
-/* Weixin's back office: options of accounts, open-platform accounts, counts of calls, registrations of mini
- * programs under way. The caller locks (struct state). */
+/* Weixin's back office: options of accounts, open-platform accounts, registrations of mini programs under
+ * way. The caller locks (struct state). */
 
 /* A small text under a name: an option's value, the open-platform account that an account is bound to. */
 struct office_text {
 	char name[3 * NAME_MAX_LEN];
 	char value[NAME_MAX_LEN];
-	UT_hash_handle hh;
-};
-
-/* Calls of an API by one caller today, and clearings by him this month. */
-struct office_count {
-	char name[3 * NAME_MAX_LEN];
-	int64_t n;
 	UT_hash_handle hh;
 };
 
@@ -37,7 +30,6 @@ struct registration {
 
 struct office {
 	struct office_text *texts;
-	struct office_count *counts;
 	struct registration *registrations; /* the newest first */
 };
 
@@ -48,10 +40,6 @@ const char *office_get(const struct office *o, const char *name);
 void office_set(struct office *o, const char *name, const char *value); /* "": forgets it */
 /* Whether anybody has this value under a name that begins so. */
 bool office_has_value(const struct office *o, const char *beginning, const char *value);
-
-int64_t office_count(const struct office *o, const char *name);
-void office_add(struct office *o, const char *name, int64_t n);
-void office_clear(struct office *o, const char *beginning); /* of names that begin so */
 
 /* Takes `fields` over. */
 struct registration *office_register(struct office *o, enum registration_kind kind,

@@ -30,21 +30,6 @@ static void a_text_is_what_was_set_last(void **state)
 	office_release(&o);
 }
 
-static void counts_are_cleared_by_the_beginning_of_their_names(void **state)
-{
-	struct office o = {.texts = NULL};
-
-	(void)state;
-	office_add(&o, "calls/wxa/x", 2);
-	office_add(&o, "calls/wxa/x", 1);
-	office_add(&o, "calls/wxb/x", 1);
-	office_clear(&o, "calls/wxa/");
-	assert_int_equal(office_count(&o, "calls/wxa/x"), 0);
-	assert_int_equal(office_count(&o, "calls/wxb/x"), 1);
-	assert_int_equal(office_count(&o, "calls/wxc/x"), 0);
-	office_release(&o);
-}
-
 static void registrations_are_found_by_their_fields_and_end_in_their_order(void **state)
 {
 	struct registration *first, *second;
@@ -69,7 +54,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TESTING_CASE(a_text_is_what_was_set_last),
-		TESTING_CASE(counts_are_cleared_by_the_beginning_of_their_names),
 		TESTING_CASE(registrations_are_found_by_their_fields_and_end_in_their_order),
 	};
 

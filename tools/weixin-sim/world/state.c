@@ -61,6 +61,7 @@ void state_forget(struct state *s)
 
 	HASH_ITER (hh, s->platforms, p, next_platform) {
 		HASH_DEL(s->platforms, p);
+		json_free(&p->ip_list);
 		free(p);
 	}
 	HASH_ITER (hh, s->authorizations, auth, next_auth) {
@@ -73,6 +74,8 @@ void state_forget(struct state *s)
 	}
 	visits_release(&s->visits);
 	office_release(&s->office);
+	quotas_release(&s->quotas);
+	media_release(&s->media);
 	forget_accounts(s);
 	tokens_release(&s->tokens);
 }
@@ -147,7 +150,7 @@ struct fan *state_put_fan(struct account *a, const char *openid)
 
 	if (f)
 		return f;
-	f = fan_new(openid);
+	f = fan_new(openid, clock_wall_ms());
 	HASH_ADD_STR(a->fans, openid, f);
 	return f;
 }

@@ -4,8 +4,10 @@
 #include "common/json/json.h"
 #include "tools/weixin-sim/wire/weixin_crypto.h"
 #include "tools/weixin-sim/world/fan.h"
+#include "tools/weixin-sim/world/media.h"
 #include "tools/weixin-sim/world/names.h"
 #include "tools/weixin-sim/world/office.h"
+#include "tools/weixin-sim/world/quota.h"
 #include "tools/weixin-sim/world/tokens.h"
 #include "tools/weixin-sim/world/visit.h"
 
@@ -44,6 +46,7 @@ struct platform {
 	struct ticket tickets[TICKETS_MAX]; /* a ring */
 	uint64_t n_tickets;
 	char pre_auth_code[TOKEN_MAX]; /* the newest; "" before the first */
+	struct json *ip_list;          /* of addresses that may call; NULL: any; owned */
 	struct token_owner tokens;
 	UT_hash_handle hh;
 };
@@ -56,6 +59,7 @@ struct account {
 	bool miniprogram;
 	struct func_ids func_ids; /* what it grants unless told otherwise */
 	struct fan *fans;
+	struct tags tags;
 	struct json *menu;      /* as menu/create got it; NULL: none; owned */
 	struct json *templates; /* [{"template_id","title","content"},...] of its console; owned */
 	UT_hash_handle hh;
@@ -86,7 +90,7 @@ struct code {
 };
 
 struct rules {
-	int64_t token_life_ms, token_overlap_ms, code_life_ms, ticket_life_ms, preauth_life_ms;
+	int64_t token_life_ms, token_overlap_ms, code_life_ms, ticket_life_ms, preauth_life_ms, media_life_ms;
 	bool code_reusable, refresh_token_rotates;
 	struct allowance_rules allowance;
 };
@@ -101,6 +105,8 @@ struct state {
 	struct code *codes;
 	struct visits visits;
 	struct office office;
+	struct quotas quotas;
+	struct media_store media;
 	struct tokens tokens;
 };
 
