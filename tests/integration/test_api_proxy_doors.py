@@ -3,9 +3,7 @@
 import hashlib
 import json
 import os
-import pathlib
 import secrets
-import subprocess
 import sys
 import time
 import urllib.parse
@@ -13,13 +11,12 @@ import urllib.parse
 import psycopg2
 import pytest
 
+from wxbus_testing import clients
 from wxbus_testing.namespace import Namespace
 from wxbus_testing.scripted import ACCOUNT, COMPONENT, FAN, OK, SEND, Bench
-from wxbusdev import paths
 from wxbusdev.child import wait_until
 from wxbusdev.deployment import Deployment
 
-FOLDER = pathlib.Path(__file__).parent / "clients"
 MENU_GET = "/cgi-bin/menu/get"
 
 
@@ -196,14 +193,8 @@ def test_no_secret_is_logged(bench):
 # --- programs that others wrote
 
 @pytest.fixture(scope="module")
-def clients():
-    """The environment in which they run."""
-    folder = paths.cache_dir() / "clients"
-    done = subprocess.run([str(FOLDER / "install.sh"), str(folder)], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=800, check=False)
-    assert done.returncode == 0, f"the clients cannot be installed:\n{done.stdout}{done.stderr}"
-    lines = [line.split("=", 1) for line in done.stdout.splitlines() if line.startswith(("PYTHONPATH=", "NODE_PATH="))]
-    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LC_ALL": "C.UTF-8", **dict(lines)}
+def programs():
+    return clients.environment()
 
 
 @pytest.fixture
@@ -213,9 +204,9 @@ def namespace(bench, tmp_path):
 
 
 @pytest.mark.timeout(900)               # the first run on a machine installs them
-@pytest.mark.parametrize("command", [[sys.executable, FOLDER / "with_wechatpy.py"],
-                                     ["node", FOLDER / "with_co_wechat_api.js"]], ids=["wechatpy", "co-wechat-api"])
-def test_a_program_written_for_weixin_works_unmodified(bench, clients, namespace, tmp_path, command):
+@pytest.mark.parametrize("command", [[sys.executable, clients.FOLDER / "with_wechatpy.py"],
+                                     ["node", clients.FOLDER / "with_co_wechat_api.js"]], ids=["wechatpy", "co-wechat-api"])
+def test_a_program_written_for_weixin_works_unmodified(bench, programs, namespace, tmp_path, command):
     picture, download, fan = os.urandom(400_000), os.urandom(2_000_000), "oFan" + secrets.token_hex(6)
     (tmp_path / "picture.jpg").write_bytes(picture)
     followers = {"total": 2, "count": 2, "data": {"openid": [fan, "oFan0002"]}, "next_openid": "oFan0002"}
@@ -223,7 +214,7 @@ def test_a_program_written_for_weixin_works_unmodified(bench, clients, namespace
     bench.weixin.plan("/cgi-bin/media/get", (200, {"Content-Type": "image/jpeg",
                                                    "Content-disposition": 'attachment; filename="m.jpg"'}, download))
     bench.weixin.plan("/cgi-bin/user/get", followers)
-    environment = {**clients, "REQUESTS_CA_BUNDLE": str(namespace.ca_file), "NODE_EXTRA_CA_CERTS": str(namespace.ca_file)}
+    environment = {**programs, "REQUESTS_CA_BUNDLE": str(namespace.ca_file), "NODE_EXTRA_CA_CERTS": str(namespace.ca_file)}
     done = namespace.run([*command, ACCOUNT, bench.key, fan, tmp_path / "picture.jpg"], environment)
     assert done.returncode == 0, done.stdout + done.stderr
     got = json.loads(done.stdout.splitlines()[-1])

@@ -63,6 +63,20 @@ class Namespace:
         return subprocess.run(["ip", "netns", "exec", self.name, *map(str, command)], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=timeout_s, check=False, env=env)
 
+    def start(self, command, env, **options):
+        """The Popen of a command in this network, that reads and writes pipes."""
+        return subprocess.Popen(["ip", "netns", "exec", self.name, *map(str, command)], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, text=True, env=env, **options)
+
+    def reach(self, socket_path):
+        """A port of our own network that leads to a Unix socket on which a program in this network listens."""
+        async def listen():
+            return await asyncio.start_server(
+                lambda reader, writer: _join(reader, writer, asyncio.open_unix_connection(socket_path)), "127.0.0.1", 0)
+
+        server = asyncio.run_coroutine_threadsafe(listen(), self._loop).result(10)
+        return server.sockets[0].getsockname()[1]
+
     def close(self):
         if self._front:
             self._front.stdin.close()       # its sign to end
