@@ -72,6 +72,7 @@ static const struct conf_item items[] = {
 static void print_help(void)
 {
 	printf("Usage: weixin-sim [--check | --help | --version] [--x-y VALUE ...]\n"
+	       "       weixin-sim run [--set NAME=VALUE ...] [--stay] FILE\n"
 	       "       weixin-sim load --help\n"
 	       "       weixin-sim answer --help\n\n"
 	       "Plays Weixin towards a third-party platform: pushes, APIs, faults, and a record of it all.\n"

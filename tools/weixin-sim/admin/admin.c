@@ -12,12 +12,13 @@
 #define BODY_MAX   ((size_t)1 << 20)
 #define ANSWER_MAX ((size_t)512 << 20) /* the whole record of a long test */
 
-static const struct {
+static const struct route {
 	const char *method;
 	const char *path;
 	admin_handler handle;
 } routes[] = {
 	{"GET", "/admin/healthz", admin_healthz},
+	{"POST", ADMIN_RUN_PATH, admin_run},
 	{"POST", "/admin/reset", admin_reset},
 	{"POST", "/admin/platforms", admin_put_platform},
 	{"POST", "/admin/accounts", admin_put_account},
@@ -134,31 +135,46 @@ static int read_body(struct httpd_request *req, struct admin_call *call)
 	return status;
 }
 
-static int dispatch(struct httpd_request *req, struct admin_call *call, struct arena *arena)
+/* 0, or 404 or 405. */
+static int find_route(const char *method, const char *path, const struct route **out)
 {
-	const char *method = httpd_method(req), *query = httpd_query(req);
-	bool known = false;
-	int status;
+	int status = 404;
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		if (strcmp(routes[i].path, httpd_path(req)) != 0)
+		if (strcmp(routes[i].path, path) != 0)
 			continue;
-		known = true;
+		status = 405;
 		if (strcmp(routes[i].method, method) != 0)
 			continue;
-		if (query && query_parse(query, strlen(query), arena, &call->query) != QUERY_OK)
-			return admin_refuse(call, 400, "the query is malformed");
-		if (strcmp(method, "POST") == 0 && (status = read_body(req, call)) != 0)
-			return status;
-		return routes[i].handle(call);
+		*out = &routes[i];
+		return 0;
 	}
-	return known ? admin_refuse(call, 405, "another method") : admin_refuse(call, 404, "no such path");
+	return status;
 }
 
-static void write_answer(struct admin_call *call, int status)
+static int parse_query(struct admin_call *call, const char *query, struct arena *arena)
 {
-	if (call->raw.len)
-		return;
+	if (query && query_parse(query, strlen(query), arena, &call->query) != QUERY_OK)
+		return admin_refuse(call, 400, "the query is malformed");
+	return 0;
+}
+
+static int dispatch(struct httpd_request *req, struct admin_call *call, struct arena *arena)
+{
+	const struct route *route = NULL;
+	int status = find_route(httpd_method(req), httpd_path(req), &route);
+
+	if (status)
+		return admin_refuse(call, status, status == 405 ? "another method" : "no such path");
+	if ((status = parse_query(call, httpd_query(req), arena)) != 0 ||
+		(strcmp(route->method, "POST") == 0 && (status = read_body(req, call)) != 0))
+		return status;
+	return route->handle(call);
+}
+
+/* What `answer` lacks: the reason of a refusal, or that there was none. */
+static void complete_answer(struct admin_call *call, int status)
+{
 	if (status != 200) {
 		json_free(&call->answer);
 		call->answer = json_new_object();
@@ -167,8 +183,23 @@ static void write_answer(struct admin_call *call, int status)
 		call->answer = json_new_object();
 		json_set_bool(call->answer, "ok", true);
 	}
+}
+
+static void write_answer(struct admin_call *call, int status)
+{
+	if (call->raw.len)
+		return;
+	complete_answer(call, status);
 	json_write(call->answer, &call->raw);
 	buf_add_char(&call->raw, '\n');
+}
+
+static void release(struct admin_call *call, struct arena *arena)
+{
+	buf_release(&call->raw);
+	json_free(&call->answer);
+	json_free(&call->body);
+	arena_release(arena);
 }
 
 void admin_handle(struct httpd_request *req, void *arg)
@@ -179,8 +210,38 @@ void admin_handle(struct httpd_request *req, void *arg)
 
 	write_answer(&call, status);
 	httpd_reply(req, status, "application/json", buf_cstr(&call.raw), call.raw.len, NULL, 0);
-	buf_release(&call.raw);
-	json_free(&call.answer);
-	json_free(&call.body);
-	arena_release(&arena);
+	release(&call, &arena);
+}
+
+bool admin_knows(const char *method, const char *path)
+{
+	const struct route *route = NULL;
+
+	return find_route(method, path, &route) == 0 && route->handle != admin_run;
+}
+
+int admin_ask(
+	struct sim *sim, const char *method, const char *target, const struct json *body, struct json **out)
+{
+	const struct json_limits limits = {.max_bytes = ANSWER_MAX, .max_depth = 32};
+	struct admin_call call = {.sim = sim, .raw = BUF_INIT(ANSWER_MAX)};
+	size_t len = strcspn(target, "?");
+	char *path = xstrndup(target, len);
+	const struct route *route = NULL;
+	struct arena arena = ARENA_INIT;
+	int status = find_route(method, path, &route);
+
+	call.body = strcmp(method, "POST") != 0 ? NULL : body ? json_copy(body) : json_new_object();
+	if (status)
+		admin_refuse(&call, status, "no such path");
+	else if ((status = parse_query(&call, target[len] ? target + len + 1 : NULL, &arena)) == 0)
+		status = route->handle(&call);
+	if (status == 200 && call.raw.len)
+		(void)json_parse(buf_cstr(&call.raw), call.raw.len, &limits, &call.answer, NULL);
+	complete_answer(&call, status);
+	*out = call.answer;
+	call.answer = NULL;
+	release(&call, &arena);
+	free(path);
+	return status;
 }

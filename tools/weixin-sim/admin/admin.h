@@ -24,6 +24,13 @@ typedef int (*admin_handler)(struct admin_call *call);
 /* The httpd_handler of the admin port; `arg` is the struct sim. */
 void admin_handle(struct httpd_request *req, void *arg);
 
+/* As the admin port answers this; `target` may have a query, `body` NULL stands for none. The status; the
+ * caller frees *out. Any thread. */
+int admin_ask(
+	struct sim *sim, const char *method, const char *target, const struct json *body, struct json **out);
+/* What admin_ask() may be used for: everything but playing a scenario. */
+bool admin_knows(const char *method, const char *path);
+
 /* Fill call->err and answer the status. */
 int admin_refuse(struct admin_call *call, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -36,6 +43,10 @@ int admin_bool(
 	struct admin_call *call, const char *name, int fallback, int *out); /* 0 or 1, or the fallback */
 /* *out stays as it is if there are none. */
 int admin_func_ids(struct admin_call *call, struct func_ids *out);
+
+/* admin_run.c */
+#define ADMIN_RUN_PATH "/admin/run"
+int admin_run(struct admin_call *call);
 
 /* admin_state.c */
 int admin_put_platform(struct admin_call *call);
