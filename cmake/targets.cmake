@@ -37,10 +37,6 @@ function(unit_test name)
 	target_link_libraries(${name} PRIVATE ${A_LINK} common_testing PkgConfig::CMOCKA wxbus_warnings wxbus_sanitizers)
 	add_test(NAME ${name} COMMAND ${name})
 	set_tests_properties(${name} PROPERTIES TIMEOUT 120)
-	if(WXBUS_SANITIZE STREQUAL "thread")
-		set_tests_properties(${name} PROPERTIES
-			ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp")
-	endif()
 endfunction()
 
 # fuzz_target(x_fuzz SOURCES x_fuzz.c CORPUS x LINK ...): with WXBUS_FUZZ a libFuzzer binary; otherwise a test

@@ -257,7 +257,8 @@ void httpd_reply_reset(struct httpd_request *req)
 {
 	/* To disconnect a TCP socket resets its connection; the descriptor stays, for CivetWeb to close. */
 	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
-	int fd = watch_find_connection(req->info->remote_addr, req->info->remote_port, req->h->port);
+	int fd =
+		watch_find_connection(req->info->remote_addr, req->info->remote_port, req->info->server_port);
 
 	if (fd >= 0)
 		(void)connect(fd, &nowhere, sizeof(nowhere));
