@@ -35,6 +35,7 @@ struct lane {
 	struct job *jobs;
 	struct share *shares[LANES_SHARES_MAX];
 	size_t n_shares;
+	int64_t due_ms;           /* in `asleep` */
 	struct lane *prev, *next; /* in `ready`, or in a share's `parked` */
 	UT_hash_handle hh;
 };
@@ -45,7 +46,9 @@ struct lanes {
 	struct lanes_work work;
 	struct lane *by_key;
 	struct share *shares[LANES_SHARES_MAX];
-	struct lane *ready; /* have jobs, none of them running; the first is next */
+	struct lane *ready;   /* have jobs, none of them running; the first is next */
+	struct lane **asleep; /* their first job is not due yet; a heap, the earliest on top */
+	size_t n_asleep, asleep_size;
 	uint64_t unparked;
 	bool stopping;
 	pthread_t *threads;
@@ -124,11 +127,83 @@ static void leave_shares(struct lanes *l, struct lane *lane)
 	}
 }
 
+/* --- lanes whose first job is to run again later ---------------------------------------------------------
+ */
+
+static void swap(struct lane **a, struct lane **b)
+{
+	struct lane *lane = *a;
+
+	*a = *b;
+	*b = lane;
+}
+
+static void fall_asleep(struct lanes *l, struct lane *lane, int64_t due_ms)
+{
+	size_t i = l->n_asleep++;
+
+	if (l->n_asleep > l->asleep_size) {
+		l->asleep_size = l->asleep_size ? l->asleep_size * 2 : 64;
+		l->asleep = xrealloc(l->asleep, l->asleep_size * sizeof(struct lane *));
+	}
+	lane->due_ms = due_ms;
+	l->asleep[i] = lane;
+	for (; i > 0 && l->asleep[(i - 1) / 2]->due_ms > due_ms; i = (i - 1) / 2)
+		swap(&l->asleep[i], &l->asleep[(i - 1) / 2]);
+}
+
+static struct lane *wake_first(struct lanes *l)
+{
+	struct lane *first = l->asleep[0];
+	size_t i = 0, child;
+
+	l->asleep[0] = l->asleep[--l->n_asleep];
+	for (; (child = 2 * i + 1) < l->n_asleep; i = child) {
+		if (child + 1 < l->n_asleep && l->asleep[child + 1]->due_ms < l->asleep[child]->due_ms)
+			child++;
+		if (l->asleep[i]->due_ms <= l->asleep[child]->due_ms)
+			break;
+		swap(&l->asleep[i], &l->asleep[child]);
+	}
+	return first;
+}
+
+void lanes_resume(struct lanes *l, int64_t now_mono_ms)
+{
+	struct lane *lane;
+
+	pthread_mutex_lock(&l->lock);
+	while (l->n_asleep > 0 && l->asleep[0]->due_ms <= now_mono_ms) {
+		lane = wake_first(l);
+		DL_APPEND(l->ready, lane);
+		pthread_cond_signal(&l->work_or_stop);
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* --- the threads -----------------------------------------------------------------------------------------
+ */
+
+static void end_job(struct lanes *l, struct lane *lane, struct job *job, int64_t again_ms)
+{
+	if (again_ms > 0) {
+		DL_PREPEND(lane->jobs, job);
+		fall_asleep(l, lane, again_ms);
+		return;
+	}
+	free(job);
+	if (lane->jobs)
+		DL_APPEND(l->ready, lane);
+	else
+		lane_free(l, lane);
+}
+
 static void *worker(void *arg)
 {
 	struct lanes *l = arg;
 	struct lane *lane;
 	struct job *job;
+	int64_t again_ms;
 
 	pthread_mutex_lock(&l->lock);
 	while (!l->stopping) {
@@ -142,14 +217,10 @@ static void *worker(void *arg)
 			continue;
 		job = take(lane);
 		pthread_mutex_unlock(&l->lock);
-		l->work.run(l->work.arg, job->what);
-		free(job);
+		again_ms = l->work.run(l->work.arg, job->what);
 		pthread_mutex_lock(&l->lock);
 		leave_shares(l, lane);
-		if (lane->jobs)
-			DL_APPEND(l->ready, lane);
-		else
-			lane_free(l, lane);
+		end_job(l, lane, job, again_ms);
 	}
 	pthread_mutex_unlock(&l->lock);
 	return NULL;
@@ -225,11 +296,13 @@ void lanes_free(struct lanes **lp)
 	for (i = 0; i < l->n_threads; i++)
 		pthread_join(l->threads[i], NULL);
 	unpark_all(l);
+	lanes_resume(l, INT64_MAX);
 	while (l->ready)
 		lane_drop(l, l->ready);
 	pthread_cond_destroy(&l->work_or_stop);
 	pthread_mutex_destroy(&l->lock);
 	free(l->threads);
+	free(l->asleep);
 	free(l);
 }
 

@@ -11,9 +11,11 @@
  * lane; lanes take turns, job by job. Adding never blocks: the caller bounds what it adds. */
 struct lanes;
 
-/* `run` settles and frees the job; `drop` frees one that will not run any more. On the lanes' threads. */
+/* On the lanes' threads. `run` settles and frees the job: 0; or it is to run again, not before this moment
+ * (monotonic): its lane keeps it in front and waits, without a thread and without its shares, until
+ * lanes_resume() finds it due. `drop` frees one that will not run any more. */
 struct lanes_work {
-	void (*run)(void *arg, void *job);
+	int64_t (*run)(void *arg, void *job);
 	void (*drop)(void *arg, void *job);
 	void *arg;
 };
@@ -37,6 +39,9 @@ struct lanes_share {
 /* shares[i].key is looked up among the i-th shares only. A lane keeps the shares of its first job. */
 void lanes_add_shared(struct lanes *l, const void *key, size_t key_len, const struct lanes_share *shares,
 	size_t n_shares, void *job);
+
+/* Lets the lanes whose moment has come by now_mono_ms go on. Any thread, every few milliseconds. */
+void lanes_resume(struct lanes *l, int64_t now_mono_ms);
 
 /* How often a lane has come from waiting for a share to waiting for a thread, so far: about once a job,
  * however many lanes wait. Any thread. */

@@ -17,7 +17,7 @@ struct seen {
 	int running, most, dropped;
 };
 
-static void seen_run(void *arg, void *job)
+static int64_t seen_run(void *arg, void *job)
 {
 	struct seen *s = arg;
 
@@ -31,6 +31,18 @@ static void seen_run(void *arg, void *job)
 	s->order[s->n++] = *(char *)job;
 	pthread_mutex_unlock(&s->lock);
 	free(job);
+	return 0;
+}
+
+/* Jobs that are capitals are not due before the moment that their letter stands for; then they are small. */
+static int64_t sleepy_run(void *arg, void *job)
+{
+	char *name = job;
+
+	if (*name < 'A' || *name > 'Z')
+		return seen_run(arg, job);
+	*name += 'a' - 'A';
+	return 1 + *name - 'a';
 }
 
 static void seen_drop(void *arg, void *job)
@@ -55,15 +67,20 @@ static void wait_for(struct seen *s, size_t n)
 	assert_int_equal(now, n);
 }
 
-static struct lanes *start(struct seen *s, int threads)
+static struct lanes *start_with(struct seen *s, int threads, int64_t (*run)(void *, void *))
 {
-	struct lanes_work work = {seen_run, seen_drop, s};
+	struct lanes_work work = {run, seen_drop, s};
 	struct lanes *l = NULL;
 
 	*s = (struct seen){.n = 0};
 	pthread_mutex_init(&s->lock, NULL);
 	assert_int_equal(lanes_new(&l, threads, &work, NULL), 0);
 	return l;
+}
+
+static struct lanes *start(struct seen *s, int threads)
+{
+	return start_with(s, threads, seen_run);
 }
 
 static void jobs_of_one_lane_run_in_order_and_lanes_side_by_side(void **state)
@@ -211,6 +228,62 @@ static void what_a_share_holds_back_is_dropped_at_the_end(void **state)
 	assert_true(s.dropped > 20);
 }
 
+/* One thread and a share for one: whoever held either would hold up all. */
+static void a_job_that_is_to_run_later_holds_its_lane_and_nothing_else(void **state)
+{
+	const struct lanes_share share = {"caller", 6, 1};
+	struct seen s;
+	struct lanes *l = start_with(&s, 1, sleepy_run);
+
+	(void)state;
+	lanes_add_shared(l, "lane", 4, &share, 1, xmemdup("Z", 1));
+	lanes_add_shared(l, "lane", 4, &share, 1, xmemdup("b", 1));
+	lanes_add_shared(l, "other", 5, &share, 1, xmemdup("c", 1));
+	wait_for(&s, 1);
+	assert_memory_equal(s.order, "c", 1);
+	lanes_resume(l, 25);
+	lanes_add(l, NULL, 0, xmemdup("d", 1));
+	wait_for(&s, 2);
+	assert_memory_equal(s.order, "cd", 2);
+	lanes_resume(l, 26);
+	wait_for(&s, 4);
+	assert_memory_equal(s.order, "cdzb", 4);
+	lanes_free(&l);
+	assert_int_equal(s.dropped, 0);
+}
+
+static void jobs_that_are_to_run_later_run_in_the_order_of_their_moments(void **state)
+{
+	struct seen s;
+	struct lanes *l = start_with(&s, 1, sleepy_run);
+	const char *c;
+
+	(void)state;
+	for (c = "QWERTYUIOPASDFGHJKLZXCVBNM"; *c; c++)
+		lanes_add(l, c, 1, xmemdup(c, 1));
+	lanes_add(l, NULL, 0, xmemdup("0", 1));
+	wait_for(&s, 1); /* all the others have been put off before */
+	lanes_resume(l, 13);
+	wait_for(&s, 14);
+	lanes_resume(l, INT64_MAX);
+	wait_for(&s, 27);
+	assert_memory_equal(s.order, "0abcdefghijklmnopqrstuvwxyz", 27);
+	lanes_free(&l);
+}
+
+static void what_is_to_run_later_is_dropped_at_the_end(void **state)
+{
+	struct seen s;
+	struct lanes *l = start_with(&s, 2, sleepy_run);
+
+	(void)state;
+	lanes_add(l, "a", 1, xmemdup("A", 1));
+	lanes_add(l, "b", 1, xmemdup("B", 1));
+	lanes_add(l, "b", 1, xmemdup("c", 1));
+	lanes_free(&l);
+	assert_int_equal(s.dropped, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +295,9 @@ int main(void)
 		TESTING_CASE(the_end_of_a_job_moves_one_waiting_lane_not_all),
 		TESTING_CASE(room_in_a_share_is_handed_on_by_who_cannot_use_it),
 		TESTING_CASE(what_a_share_holds_back_is_dropped_at_the_end),
+		TESTING_CASE(a_job_that_is_to_run_later_holds_its_lane_and_nothing_else),
+		TESTING_CASE(jobs_that_are_to_run_later_run_in_the_order_of_their_moments),
+		TESTING_CASE(what_is_to_run_later_is_dropped_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

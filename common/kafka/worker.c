@@ -74,7 +74,9 @@ struct worker_job {
 	struct worker *worker;
 	struct kafka_record record;
 	struct offset_ticket ticket;
-	int64_t due_ms; /* wall clock; 0: now */
+	int64_t due_ms;   /* wall clock; 0: now */
+	int64_t again_ms; /* monotonic; put back until then; 0: not */
+	bool was_put_back;
 	bool in_lanes;
 	struct worker_job *prev, *next; /* in a partition's `held`, or in `waiting` */
 	struct kafka_header headers[];  /* the record's, and behind them all its bytes */
@@ -242,15 +244,39 @@ bool worker_wait(struct worker_job *j, int64_t ms)
 	return worker_may_go_on(j);
 }
 
-static void job_run(void *arg, void *job)
+bool worker_put_back(struct worker_job *j, int64_t ms)
+{
+	j->again_ms = clock_mono_ms() + (ms > 0 ? ms : 0);
+	j->was_put_back = true;
+	return false;
+}
+
+bool worker_was_put_back(const struct worker_job *j)
+{
+	return j->was_put_back;
+}
+
+static int64_t job_run(void *arg, void *job)
 {
 	struct worker *w = arg;
 	struct worker_job *j = job;
 
+	j->again_ms = 0;
 	if (!atomic_load(&w->hurry) && clock_mono_ms() < atomic_load(&w->begin_until_ms) &&
 		offsets_begin(w->offsets, &j->ticket))
 		offsets_end(w->offsets, &j->ticket, w->options.handle(w->options.arg, &j->record, j));
+	if (j->again_ms > 0 && worker_may_go_on(j))
+		return j->again_ms;
 	job_free(w, j);
+	return 0;
+}
+
+/* At the end the time to begin anything may be over before a record that was put back is due. */
+static void resume(struct worker *w)
+{
+	int64_t now = clock_mono_ms();
+
+	lanes_resume(w->lanes, now < atomic_load(&w->begin_until_ms) ? now : INT64_MAX);
 }
 
 /* --- the polling thread ----------------------------------------------------------------------------------
@@ -373,6 +399,7 @@ static void look_after(struct worker *w)
 	int64_t now = clock_mono_ms();
 
 	w->look_at_ms = now + LOOK_EVERY_MS;
+	resume(w);
 	for (size_t i = 0; i < w->n_partitions; i++) {
 		store_advanced(w, w->partitions[i].id);
 		begin_due(w, &w->partitions[i]);
@@ -453,8 +480,10 @@ static void *poller(void *arg)
 		drop_held(w, &w->partitions[i]); /* nothing that was read stands behind it */
 	drop_waiting(w);
 	/* A record that is dropped here would leave a gap, and all behind it would be handled twice. */
-	while (atomic_load(&w->taken) > 0 && !atomic_load(&w->hurry))
+	while (atomic_load(&w->taken) > 0 && !atomic_load(&w->hurry)) {
+		resume(w);
 		clock_sleep_ms(WAIT_STEP_MS / 2);
+	}
 	atomic_store(&w->finished, true);
 	for (size_t i = 0; w->consumer && i < w->n_partitions; i++) {
 		offsets_close(w->offsets, w->partitions[i].id, 0);

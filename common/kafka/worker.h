@@ -63,6 +63,10 @@ void worker_free(struct worker **w); /* stops it if nobody has */
 bool worker_may_go_on(struct worker_job *job);
 /* Sleep that ends early when worker_may_go_on() turns false; its value. */
 bool worker_wait(struct worker_job *job, int64_t ms);
+/* As handle()'s last act and value: the record is not settled, and is handled anew after about so long. Until
+ * then it holds no thread and no share; what stands behind it in its lane waits. */
+bool worker_put_back(struct worker_job *job, int64_t ms);
+bool worker_was_put_back(const struct worker_job *job);
 
 bool worker_ready(struct worker *w);  /* has its partitions; any thread */
 int64_t worker_lag(struct worker *w); /* records behind; -1: not known */

@@ -32,6 +32,7 @@ struct seen {
 	atomic_bool early; /* handled before it was due */
 	int64_t delay_ms;  /* of records of the key 'a' */
 	atomic_bool never; /* they are not due before tomorrow */
+	atomic_bool back;  /* they are put back */
 };
 
 static bool handle(void *arg, const struct kafka_record *r, struct worker_job *job)
@@ -80,6 +81,15 @@ static bool handle_due(void *arg, const struct kafka_record *r, struct worker_jo
 	return handle(arg, r, job);
 }
 
+static bool handle_or_put_back(void *arg, const struct kafka_record *r, struct worker_job *job)
+{
+	struct seen *s = arg;
+
+	if (((const char *)r->key)[0] == 'a' && atomic_load(&s->back))
+		return worker_put_back(job, 20);
+	return handle(arg, r, job);
+}
+
 static int count(struct seen *s)
 {
 	int n;
@@ -108,10 +118,11 @@ static void wait_ready(struct worker *w)
 	clock_sleep_ms(500); /* what was left would come now */
 }
 
-static struct worker *start_member(const struct kit *kit, struct seen *s, bool with_delay)
+static struct worker_options options_for(struct seen *s)
 {
 	static const char *const topics[] = {KIT_TOPIC};
-	const struct worker_options options = {
+
+	return (struct worker_options){
 		.client_id = "test",
 		.group = GROUP,
 		.topics = topics,
@@ -119,20 +130,46 @@ static struct worker *start_member(const struct kit *kit, struct seen *s, bool w
 		.n_from_beginning = 1,
 		.threads = 4,
 		.most_pending = 10,
-		.due_ms = with_delay ? due_ms : NULL,
-		.handle = with_delay ? handle_due : handle,
+		.handle = handle,
 		.arg = s,
 	};
+}
+
+static struct worker *start_with(const struct kit *kit, const struct worker_options *options)
+{
 	struct worker *w;
 	struct err err;
 
-	assert_int_equal(worker_new(&w, &kit->conf, &options, &err), 0);
+	assert_int_equal(worker_new(&w, &kit->conf, options, &err), 0);
 	return w;
 }
 
 static struct worker *start(const struct kit *kit, struct seen *s)
 {
-	return start_member(kit, s, false);
+	const struct worker_options options = options_for(s);
+
+	return start_with(kit, &options);
+}
+
+static struct worker *start_delayed(const struct kit *kit, struct seen *s)
+{
+	struct worker_options options = options_for(s);
+
+	options.due_ms = due_ms;
+	options.handle = handle_due;
+	return start_with(kit, &options);
+}
+
+/* One thread: a record that held it would hold up all. */
+static struct worker *start_patient(const struct kit *kit, struct seen *s)
+{
+	struct worker_options options = options_for(s);
+
+	options.threads = 1;
+	options.most_pending = 2 * KEYS * EACH;
+	options.begin_ms = 300;
+	options.handle = handle_or_put_back;
+	return start_with(kit, &options);
 }
 
 static void publish_all(const struct kit *kit)
@@ -224,7 +261,7 @@ static void a_record_waits_for_its_time_and_those_of_its_partition_behind_it(voi
 	struct worker *w;
 	int64_t began;
 
-	w = start_member(kit, &s, true);
+	w = start_delayed(kit, &s);
 	wait_ready(w);
 	publish_all(kit);
 	wait_count(&s, 1);
@@ -234,7 +271,7 @@ static void a_record_waits_for_its_time_and_those_of_its_partition_behind_it(voi
 	worker_free(&w);
 	assert_true(s.n_new < KEYS * EACH);
 
-	w = start_member(kit, &s, true); /* none is lost */
+	w = start_delayed(kit, &s); /* none is lost */
 	wait_count(&s, KEYS * EACH);
 	worker_stop(w, clock_mono_ms() + 5000);
 	worker_free(&w);
@@ -250,11 +287,11 @@ static void a_partition_that_waited_when_the_group_changed_goes_on_after_it(void
 	struct kit *kit = *state;
 	struct worker *first, *second;
 
-	first = start_member(kit, &s, true);
+	first = start_delayed(kit, &s);
 	wait_ready(first);
 	publish_all(kit);
 	wait_count(&s, (KEYS - 1) * EACH);
-	second = start_member(kit, &s, true);
+	second = start_delayed(kit, &s);
 	wait_ready(second);
 	atomic_store(&s.never, false);
 	worker_stop(second, clock_mono_ms() + 5000); /* whichever had the partition, the first has it now */
@@ -401,6 +438,36 @@ static void background_records_that_wait_at_the_end_come_again(void **state)
 	worker_free(&w);
 }
 
+static void a_record_that_is_put_back_holds_its_key_and_no_thread_and_is_not_lost(void **state)
+{
+	struct seen s = {.lock = PTHREAD_MUTEX_INITIALIZER, .back = true};
+	struct kit *kit = *state;
+	struct worker *w;
+	int64_t began;
+
+	publish_all(kit);
+	w = start_patient(kit, &s);
+	wait_count(&s, (KEYS - 1) * EACH);
+	assert_int_equal(count(&s), (KEYS - 1) * EACH);
+	assert_false(s.settled[0][0]);
+	began = clock_mono_ms();
+	worker_stop(w, began + 20000); /* does not wait for what is put back again and again */
+	assert_true(clock_mono_ms() - began < 10000);
+	worker_free(&w);
+
+	memset(s.last, 0, sizeof(s.last)); /* the others come again, too: they stand behind the first */
+	w = start_patient(kit, &s);
+	wait_ready(w);
+	assert_false(s.settled[0][0]);
+	atomic_store(&s.back, false);
+	wait_count(&s, KEYS * EACH);
+	worker_stop(w, clock_mono_ms() + 5000);
+	worker_free(&w);
+	assert_int_equal(s.n_new, KEYS * EACH);
+	assert_false(s.out_of_order);
+	assert_false(s.side_by_side);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,6 +478,7 @@ int main(void)
 		KIT_CASE(a_partition_that_waited_when_the_group_changed_goes_on_after_it),
 		KIT_CASE(records_of_background_topics_give_way_to_the_others),
 		KIT_CASE(background_records_that_wait_at_the_end_come_again),
+		KIT_CASE(a_record_that_is_put_back_holds_its_key_and_no_thread_and_is_not_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

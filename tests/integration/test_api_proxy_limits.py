@@ -16,7 +16,7 @@ from wxbusdev.deployment import Deployment
 from wxbusdev.service import http_request
 
 ACCOUNT_IN_FLIGHT, CALLER_IN_FLIGHT = 64, 180
-STALLED, PERSON = "/cgi-bin/stalled", "/sns/userinfo"
+STALLED, HASTY, PERSON = "/cgi-bin/stalled", "/cgi-bin/hasty", "/sns/userinfo"
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +121,32 @@ def test_on_the_topic_a_rate_is_waited_for_and_a_days_number_is_final(bench):
     outcomes = sorted((answer["outcome"], answer["errcode"]) for answer in got)
     assert outcomes == [("ok", 0)] * 12 + [("rejected", 45009)] * 3
     assert len(bench.weixin.to(SEND)) == 12
+
+
+def test_callers_beyond_their_rates_hold_no_thread(bench):
+    """If each of these requests held one while it waits, 112 would have to be called before a thread is free."""
+    greedy = [bench.add_caller(f"hasty-{number}", ["*"], ["*"], ["desk"], rate_per_s=1)["key"] for number in range(4)]
+    modest = bench.add_caller("unhurried", ["*"], ["*"], ["desk"], rate_per_s=100)["key"]
+    bench.tokens.new_token(f"{COMPONENT}/wxunhurried")
+    accounts = [f"wxhasty{number}" for number in range(8)]
+    for name in accounts:
+        bench.tokens.new_token(f"{COMPONENT}/{name}")
+    with bench.results() as results:
+        for number in range(240):
+            bench.request(f"hasty-{number}", caller=f"hasty-{number % 4}", key=greedy[number % 4], path=HASTY,
+                          appid=accounts[number % 8], lane=f"lane{number}", flush=False)
+        bench.producer.flush(10)
+        wait_until(lambda: len(bench.weixin.to(HASTY)) >= 4, 20, "the first call of each")
+        for number in range(5):
+            bench.request(f"unhurried-{number}", caller="unhurried", key=modest, appid="wxunhurried", lane=f"lane{number}")
+        assert [results.by_id(f"unhurried-{number}", 20).json["outcome"] for number in range(5)] == ["ok"] * 5
+        assert len(bench.weixin.to(HASTY)) < 80
+        wait_until(lambda: len(bench.weixin.to(HASTY)) >= 12, 20, "those who wait have their turns")
+    first = min(call.at for call in bench.weixin.to(HASTY))
+    late = max(call.at for call in bench.weixin.to(HASTY)) - first
+    assert len(bench.weixin.to(HASTY)) <= 4 * (late + 2)
+    for number in range(4):         # what still waits is passed over
+        assert bench.v1({"component_appid": COMPONENT, "caller_id": f"hasty-{number}"}, path="/v1/callers/revoke")[0] == 200
 
 
 def test_on_the_topic_a_days_number_that_cannot_be_asked_is_waited_for(bench):

@@ -55,15 +55,25 @@ static void name_of(const struct caller *c, const char *appid, char out[NAME_SIZ
 	(void)snprintf(out, NAME_SIZE, "%s/%s/%s", c->component_appid, c->id, appid);
 }
 
-int64_t admission_rate(struct admission *a, const struct caller *c, const char *appid)
-{
+struct rates {
 	char caller[NAME_SIZE], account[NAME_SIZE];
-	const struct rate_want wants[] = {
-		{caller, c->limits.rate_per_s}, {account, c->limits.account_rate_per_s}};
+	struct rate_want wants[2];
+};
 
-	name_of(c, "", caller);
-	name_of(c, appid, account);
-	return rate_take(a->rate, wants, 2);
+static void rates_of(const struct caller *c, const char *appid, struct rates *out)
+{
+	name_of(c, "", out->caller);
+	name_of(c, appid, out->account);
+	out->wants[0] = (struct rate_want){out->caller, c->limits.rate_per_s};
+	out->wants[1] = (struct rate_want){out->account, c->limits.account_rate_per_s};
+}
+
+int64_t admission_turn(struct admission *a, const struct caller *c, const char *appid, bool waited)
+{
+	struct rates rates;
+
+	rates_of(c, appid, &rates);
+	return rate_turn(a->rate, rates.wants, 2, waited);
 }
 
 /* The narrower number first: what it refuses is not counted in the other. */
@@ -109,13 +119,15 @@ enum refusal admission_enter(
 	struct admission *a, const struct caller *c, const char *appid, int64_t *retry_after_s)
 {
 	enum refusal refusal = enter_gates(a, c, appid);
+	struct rates rates;
 	int64_t wait_ms;
 	struct err err;
 
 	*retry_after_s = refusal == REFUSAL_NONE ? 0 : 1;
 	if (refusal != REFUSAL_NONE)
 		return refusal;
-	if ((wait_ms = admission_rate(a, c, appid)) > 0) {
+	rates_of(c, appid, &rates);
+	if ((wait_ms = rate_take(a->rate, rates.wants, 2)) > 0) {
 		*retry_after_s = (wait_ms + 999) / 1000;
 		refusal = REFUSAL_RATE;
 	} else if ((refusal = admission_day(a, c, appid, &err)) == REFUSAL_DAY) {

@@ -5,6 +5,7 @@
 #include "services/api-proxy/callers/callers.h"
 #include "services/api-proxy/refusal.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* May a call that was granted be made now? Its caller's rates and daily numbers, over all and for the
@@ -33,8 +34,8 @@ void admission_leave(struct admission *a, const struct caller *caller, const cha
 enum refusal admission_enter_person(struct admission *a, const char *address, int64_t *retry_after_s);
 void admission_leave_person(struct admission *a, const char *address);
 
-/* The topic waits where HTTP is refused. 0: counted; else milliseconds until it may be asked again. */
-int64_t admission_rate(struct admission *a, const struct caller *caller, const char *appid);
+/* The topic waits where HTTP is refused. 0: counted; else milliseconds until its turn (rate_turn()). */
+int64_t admission_turn(struct admission *a, const struct caller *caller, const char *appid, bool waited);
 /* REFUSAL_NONE, REFUSAL_DAY or REFUSAL_STORE: nothing was counted, *err says why. */
 enum refusal admission_day(
 	struct admission *a, const struct caller *caller, const char *appid, struct err *err);

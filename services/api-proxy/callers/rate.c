@@ -19,6 +19,7 @@ struct bucket {
 			*/
 	int64_t at_ms;
 	int64_t per_s;
+	int64_t turn_us; /* the last turn that was given */
 	UT_hash_handle hh;
 };
 
@@ -94,23 +95,79 @@ static struct bucket *bucket_of(struct rate *r, const struct rate_want *want, in
 	return b;
 }
 
-int64_t rate_take(struct rate *r, const struct rate_want *wants, size_t n)
+static int64_t lock(struct rate *r)
 {
-	int64_t now = clock_mono_ms(), wait_ms = 0;
-	struct bucket *b;
-	size_t i;
+	int64_t now = clock_mono_ms();
 
 	pthread_mutex_lock(&r->lock);
 	if (HASH_COUNT(r->buckets) >= SWEEP_AT)
 		sweep(r, now);
-	for (i = 0; i < n; i++) {
-		b = wants[i].per_s > 0 ? bucket_of(r, &wants[i], now) : NULL;
-		if (b && b->milli < 1000 && (1000 - b->milli + b->per_s - 1) / b->per_s > wait_ms)
-			wait_ms = (1000 - b->milli + b->per_s - 1) / b->per_s;
-	}
-	for (i = 0; i < n && wait_ms == 0; i++)
+	return now;
+}
+
+static void add(struct rate *r, const struct rate_want *wants, size_t n, int64_t milli, int64_t now)
+{
+	for (size_t i = 0; i < n; i++)
 		if (wants[i].per_s > 0)
-			bucket_of(r, &wants[i], now)->milli -= 1000;
+			bucket_of(r, &wants[i], now)->milli += milli;
+}
+
+/* Milliseconds until there is a call in it. */
+static int64_t until_one(const struct bucket *b)
+{
+	return b->milli >= 1000 ? 0 : (1000 - b->milli + b->per_s - 1) / b->per_s;
+}
+
+int64_t rate_take(struct rate *r, const struct rate_want *wants, size_t n)
+{
+	int64_t now = lock(r), wait_ms = 0, one_ms;
+
+	for (size_t i = 0; i < n; i++) {
+		one_ms = wants[i].per_s > 0 ? until_one(bucket_of(r, &wants[i], now)) : 0;
+		if (one_ms > wait_ms)
+			wait_ms = one_ms;
+	}
+	if (wait_ms == 0)
+		add(r, wants, n, -1000, now);
 	pthread_mutex_unlock(&r->lock);
 	return wait_ms;
+}
+
+/* Milliseconds until its turn in this bucket; 0: now. */
+static int64_t turn_of(struct bucket *b, int64_t now, bool waited)
+{
+	int64_t free_ms = until_one(b), turn_us;
+
+	if (free_ms == 0 && (waited || b->turn_us <= now * 1000))
+		return 0;
+	turn_us = b->turn_us + 1000000 / b->per_s;
+	if (turn_us < (now + free_ms) * 1000)
+		turn_us = (now + free_ms) * 1000;
+	if (turn_us > (now + RATE_TURN_MAX_MS) * 1000)
+		return RATE_TURN_MAX_MS; /* no turn yet */
+	b->turn_us = turn_us;
+	return (turn_us + 999) / 1000 - now;
+}
+
+int64_t rate_turn(struct rate *r, const struct rate_want *wants, size_t n, bool waited)
+{
+	int64_t now = lock(r), wait_ms = 0, one_ms;
+
+	for (size_t i = 0; i < n; i++) {
+		one_ms = wants[i].per_s > 0 ? turn_of(bucket_of(r, &wants[i], now), now, waited) : 0;
+		if (one_ms > wait_ms)
+			wait_ms = one_ms;
+	}
+	if (wait_ms == 0)
+		add(r, wants, n, -1000, now);
+	pthread_mutex_unlock(&r->lock);
+	return wait_ms;
+}
+
+void rate_return(struct rate *r, const struct rate_want *wants, size_t n)
+{
+	int64_t now = lock(r);
+
+	add(r, wants, n, 1000, now);
+	pthread_mutex_unlock(&r->lock);
 }

@@ -175,21 +175,22 @@ static enum step find_reply_topic(struct work *w)
 	return check_topic_exists(w);
 }
 
-/* Over HTTP a caller beyond its rate is told to come again; here the record waits, holding one of its
- * caller's threads. */
+/* Over HTTP a caller beyond its rate is told to come again; here the record is put back until its turn, so
+ * that however many callers are beyond their rates, no thread waits for them. */
 static enum step wait_for_rate(struct work *w)
 {
 	const struct api_request *call = w->request.call;
 	const char *account = call && call->appid[0] ? call->appid : w->caller->component_appid;
+	int64_t left_ms = call && call->not_after_ms ? call->not_after_ms - clock_wall_ms() : INT64_MAX;
 	int64_t wait_ms;
 
-	while ((wait_ms = admission_rate(w->env->admission, w->caller, account)) > 0) {
-		if (call && call->not_after_ms && clock_wall_ms() > call->not_after_ms)
-			return STEP_ON; /* refused in its place */
-		if (!worker_wait(w->job, wait_ms))
-			return STEP_GIVEN_UP;
-	}
-	return STEP_ON;
+	if (left_ms < 0)
+		return STEP_ON; /* refused in its place */
+	wait_ms = admission_turn(w->env->admission, w->caller, account, worker_was_put_back(w->job));
+	if (wait_ms == 0)
+		return STEP_ON;
+	worker_put_back(w->job, wait_ms <= left_ms ? wait_ms : left_ms + 1);
+	return STEP_GIVEN_UP;
 }
 
 /* --- the answer ---------------------------------------------------------------------------------- */
