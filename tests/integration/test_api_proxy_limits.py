@@ -82,6 +82,34 @@ def test_a_days_number_holds_for_all_processes_and_over_a_restart(bench):
     assert [(status, errcode) for status, errcode, _ in answers(bench, key, 1)] == [(429, 45009)]
 
 
+def rename(bench, table, to):
+    """While it has another name, it cannot be asked."""
+    with psycopg2.connect(bench.deployment.database_url) as connection, connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE api_proxy.{table} RENAME TO {to}")
+    connection.close()
+
+
+def test_a_call_that_cannot_be_counted_for_its_caller_does_not_count_for_its_account(bench):
+    """The account's number comes ten at a time, the caller's one by one."""
+    def used():
+        with psycopg2.connect(bench.deployment.database_url) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT appid, used FROM api_proxy.day_used WHERE caller_id = 'returned'")
+            found = dict(cursor.fetchall())
+        connection.close()
+        return found
+
+    key = bench.add_caller("returned", ["*"], ["*"], [], calls_per_day=50, account_per_day=1000)["key"]
+    assert answers(bench, key, 1) == [(200, 0, 0)] and used() == {ACCOUNT: 10, "": 1}
+    rename(bench, "day_used", "day_used_away")
+    try:
+        assert {(status, errcode) for status, errcode, _ in answers(bench, key, 20)} == {(503, -1)}
+    finally:
+        rename(bench, "day_used_away", "day_used")
+    assert answers(bench, key, 9) == [(200, 0, 0)] * 9 and used() == {ACCOUNT: 10, "": 10}
+    assert answers(bench, key, 1) == [(200, 0, 0)] and used() == {ACCOUNT: 20, "": 11}
+    assert len(bench.weixin.to(SEND)) == 11
+
+
 def days_used(bench, *rows):
     """The days of all rows, once these (caller, days ago) are added."""
     with psycopg2.connect(bench.deployment.database_url) as connection, connection.cursor() as cursor:
@@ -150,20 +178,15 @@ def test_callers_beyond_their_rates_hold_no_thread(bench):
 
 
 def test_on_the_topic_a_days_number_that_cannot_be_asked_is_waited_for(bench):
-    def rename(table, to):
-        with psycopg2.connect(bench.deployment.database_url) as connection, connection.cursor() as cursor:
-            cursor.execute(f"ALTER TABLE api_proxy.{table} RENAME TO {to}")
-        connection.close()
-
     key = bench.add_caller("counted", ["*"], ["*"], ["desk"], calls_per_day=2, account_per_day=2)["key"]
     with bench.results() as results:
-        rename("day_used", "day_used_away")
+        rename(bench, "day_used", "day_used_away")
         try:
             bench.request("counted-1", caller="counted", key=key)
             bench.proxy.wait_for(lambda: "[counted-1] waiting: today's calls cannot be counted" in bench.proxy.log_text(), 20,
                                  "the request waits")
         finally:
-            rename("day_used_away", "day_used")
+            rename(bench, "day_used_away", "day_used")
         assert results.by_id("counted-1", 20).json["outcome"] == "ok"
         for number in (2, 3):
             bench.request(f"counted-{number}", caller="counted", key=key)
