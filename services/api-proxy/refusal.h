@@ -30,6 +30,7 @@
 	R(REFUSAL_COMPONENT,        "component",        403, 61011, "this caller belongs to another platform") \
 	R(REFUSAL_IN_FLIGHT,        "in_flight",        429, 45011, "too many calls of this account, caller or address are under way") \
 	R(REFUSAL_RATE,             "rate",             429, 45011, "more calls a second than this caller or address may make") \
+	R(REFUSAL_STRANGERS,        "strangers",        429, 45011, "too many keys that are no caller's have come from this address, or from all") \
 	R(REFUSAL_DAY,              "day",              429, 45009, "this caller's calls of today are used up") \
 	R(REFUSAL_ALLOWANCE,        "allowance",        429, 45047, "no customer-service message to this fan is left for this priority") \
 	R(REFUSAL_WINDOW,           "window",           429, 45015, "the fan has done nothing lately that allows a customer-service message") \

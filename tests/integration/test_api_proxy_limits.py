@@ -365,6 +365,41 @@ def test_calls_without_a_key_are_bounded_by_rate(bench):
     assert person(bench, "127.0.0.5")[0] == 200
 
 
+def test_wrong_keys_cost_few_look_ups_and_nobody_else_his(bench):
+    """Each answer that a key is nobody's is one look-up in the database; the others are refused without one."""
+    port = bench.deployment.port("wxbus-api-proxy", "listen")
+    stop = threading.Event()
+
+    def guess(number):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30, source_address=("127.0.0.6", 0))
+        seen = []
+        while not stop.is_set():
+            connection.request("POST", f"/accounts/{ACCOUNT}{SEND}", b"{}",
+                               {"Authorization": f"Bearer guess-{number}-{len(seen):040}"})
+            answer = connection.getresponse()
+            seen.append((answer.status, json.loads(answer.read())["errcode"], answer.getheader("Retry-After")))
+        connection.close()
+        return seen
+
+    started = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        guessing = [pool.submit(guess, number) for number in range(4)]
+        try:
+            while time.monotonic() < started + 2:
+                assert bench.call(f"/accounts/{ACCOUNT}{SEND}")[0] == 200
+            fresh = bench.add_caller("fresh", ["*"], ["*"], [])["key"]      # not known yet, from another address
+            assert bench.call(f"/accounts/{ACCOUNT}{SEND}", key=fresh)[0] == 200
+            status, _, body = http_request(port, "GET", f"/cgi-bin/token?grant_type=client_credential&appid={ACCOUNT}&secret={fresh}")
+            assert status == 200 and json.loads(body)["expires_in"] == 7200
+        finally:
+            stop.set()
+        seen = [answer for guesses in guessing for answer in guesses.result()]
+    seconds = time.monotonic() - started
+    assert set(seen) == {(401, 40001, None), (429, 45011, "1")}
+    assert 20 <= seen.count((401, 40001, None)) <= 20 * (1 + seconds) < len(seen)
+    assert len(bench.weixin.to(SEND)) >= 2 and all("Authorization" not in call.headers for call in bench.weixin.calls)
+
+
 # --- fair sharing
 
 def test_one_stalled_account_does_not_slow_the_others(bench, long, record_property):

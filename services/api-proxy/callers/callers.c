@@ -6,18 +6,14 @@
 #include "common/base/str.h"
 #include "common/crypto/crypto.h"
 #include "proto/platforms.h"
+#include "services/api-proxy/callers/caller_memory.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
-
 #include "common/base/banned.h"
 
-#define CACHE_MAX      4096
-#define CACHE_NONE_MS  1000 /* "no such caller" is forgotten sooner: it may have been added since */
 #define POOL_WAIT_MS   2000
 #define LIST_MAX_BYTES (256 * 1024)
 
@@ -47,18 +43,10 @@ static const char sql_revoke[] = "UPDATE api_proxy.callers SET revoked_at = COAL
 static const char sql_rotate[] = "UPDATE api_proxy.callers SET key_sha256 = $3, key_sealed = $4 "
 				 "WHERE component_appid = $1 AND caller_id = $2 AND revoked_at IS NULL";
 
-struct cached {
-	char *name;            /* "k:<hash of the key>" or "i:<component>/<id>" */
-	struct caller *caller; /* NULL: there is none */
-	int64_t until_mono_ms;
-	UT_hash_handle hh;
-};
-
 struct callers {
 	struct pg_pool *pool;
 	struct keyring *keys;
-	pthread_mutex_t lock;
-	struct cached *cache;
+	struct caller_memory *memory;
 };
 
 static atomic_int *refs_of(struct caller *c)
@@ -66,7 +54,7 @@ static atomic_int *refs_of(struct caller *c)
 	return (atomic_int *)&c->refs;
 }
 
-static struct caller *caller_hold(struct caller *c)
+struct caller *caller_hold(struct caller *c)
 {
 	if (c)
 		atomic_fetch_add(refs_of(c), 1);
@@ -91,24 +79,8 @@ struct callers *callers_new(struct pg_pool *pool, struct keyring *keys)
 
 	c->pool = pool;
 	c->keys = keys;
-	pthread_mutex_init(&c->lock, NULL);
+	c->memory = caller_memory_new();
 	return c;
-}
-
-static void cache_drop(struct callers *c, struct cached *e)
-{
-	HASH_DELETE(hh, c->cache, e);
-	caller_put(&e->caller);
-	free(e->name);
-	free(e);
-}
-
-static void cache_clear(struct callers *c)
-{
-	struct cached *e, *next;
-
-	HASH_ITER (hh, c->cache, e, next)
-		cache_drop(c, e);
 }
 
 void callers_free(struct callers **cp)
@@ -118,8 +90,7 @@ void callers_free(struct callers **cp)
 	*cp = NULL;
 	if (!c)
 		return;
-	cache_clear(c);
-	pthread_mutex_destroy(&c->lock);
+	caller_memory_free(&c->memory);
 	free(c);
 }
 
@@ -142,40 +113,6 @@ int caller_key_ok(const char *key)
 		if (key[i] <= ' ' || key[i] > '~')
 			return 0;
 	return len >= CALLER_KEY_MIN && len <= CALLER_KEY_MAX;
-}
-
-/* --- memory ------------------------------------------------------------------------------------ */
-
-static bool cache_find(struct callers *c, const char *name, struct caller **out)
-{
-	struct cached *e;
-	bool found;
-
-	pthread_mutex_lock(&c->lock);
-	HASH_FIND_STR(c->cache, name, e);
-	found = e && e->until_mono_ms > clock_mono_ms();
-	if (found)
-		*out = caller_hold(e->caller);
-	pthread_mutex_unlock(&c->lock);
-	return found;
-}
-
-static void cache_store(struct callers *c, const char *name, struct caller *caller)
-{
-	struct cached *e;
-
-	pthread_mutex_lock(&c->lock);
-	HASH_FIND_STR(c->cache, name, e);
-	if (e)
-		cache_drop(c, e);
-	if (HASH_COUNT(c->cache) >= CACHE_MAX)
-		cache_clear(c);
-	e = xcalloc(1, sizeof(*e));
-	e->name = xstrdup(name);
-	e->caller = caller_hold(caller);
-	e->until_mono_ms = clock_mono_ms() + (caller ? CALLERS_CACHE_MS : CACHE_NONE_MS);
-	HASH_ADD_KEYPTR(hh, c->cache, e->name, strlen(e->name), e);
-	pthread_mutex_unlock(&c->lock);
 }
 
 /* --- database ---------------------------------------------------------------------------------- */
@@ -261,18 +198,21 @@ static int query(struct callers *c, const char *sql, const struct pg_param *para
 	return rc;
 }
 
-/* From the cache, or by this statement and into the cache. */
-static int look_up(struct callers *c, const char *name, const char *sql, const struct pg_param *params,
-	size_t n, struct caller **out, struct err *err)
+/* From memory, or by this statement. */
+static int look_up(struct callers *c, const char *name, const char *origin, const char *sql,
+	const struct pg_param *params, size_t n, struct caller **out, struct err *err)
 {
 	struct caller *caller = NULL;
+	enum memory found = caller_memory_find(c->memory, name, origin, &caller);
 	int rc;
 
-	if (!cache_find(c, name, &caller)) {
+	if (found == MEMORY_BUSY)
+		return CALLERS_BUSY;
+	if (found == MEMORY_ASK) {
 		rc = query(c, sql, params, n, &caller, err);
 		if (rc < 0)
 			return rc;
-		cache_store(c, name, caller);
+		caller_memory_learn(c->memory, name, origin, caller);
 	}
 	*out = caller;
 	return caller ? 0 : CALLER_NONE;
@@ -285,24 +225,31 @@ void callers_hash_key(const char *key, uint8_t out[CRYPTO_SHA256_LEN])
 	crypto_sha256(&piece, 1, out);
 }
 
-int callers_by_key_hash(
-	struct callers *c, const uint8_t hash[CRYPTO_SHA256_LEN], struct caller **out, struct err *err)
+static int by_hash(struct callers *c, const uint8_t hash[CRYPTO_SHA256_LEN], const char *origin,
+	struct caller **out, struct err *err)
 {
 	char name[2 + 2 * CRYPTO_SHA256_LEN + 1] = "k:";
 	const struct pg_param params[] = {pg_bytea(hash, CRYPTO_SHA256_LEN)};
 
 	str_hex(hash, CRYPTO_SHA256_LEN, name + 2);
-	return look_up(c, name, sql_by_key, params, 1, out, err);
+	return look_up(c, name, origin, sql_by_key, params, 1, out, err);
 }
 
-int callers_by_key(struct callers *c, const char *key, struct caller **out, struct err *err)
+int callers_by_key_hash(
+	struct callers *c, const uint8_t hash[CRYPTO_SHA256_LEN], struct caller **out, struct err *err)
+{
+	return by_hash(c, hash, NULL, out, err);
+}
+
+int callers_by_key(
+	struct callers *c, const char *key, const char *origin, struct caller **out, struct err *err)
 {
 	uint8_t hash[CRYPTO_SHA256_LEN];
 
 	if (!caller_key_ok(key))
 		return CALLER_NONE;
 	callers_hash_key(key, hash);
-	return callers_by_key_hash(c, hash, out, err);
+	return by_hash(c, hash, origin, out, err);
 }
 
 int callers_by_id(
@@ -315,7 +262,7 @@ int callers_by_id(
 	if (!appid_ok(component_appid, strlen(component_appid)) || !caller_id_ok(id))
 		return CALLER_NONE;
 	buf_addf(&name, "i:%s/%s", component_appid, id);
-	rc = look_up(c, buf_cstr(&name), sql_by_id, params, 2, out, err);
+	rc = look_up(c, buf_cstr(&name), NULL, sql_by_id, params, 2, out, err);
 	buf_release(&name);
 	return rc;
 }
@@ -371,23 +318,13 @@ int callers_add(struct callers *c, const char *component_appid, const char *id, 
 
 		rc = insert(c, params, sizeof(params) / sizeof(params[0]), err);
 	}
-	pthread_mutex_lock(&c->lock);
-	cache_clear(c); /* "there is no such caller" may stand in it */
-	pthread_mutex_unlock(&c->lock);
+	caller_memory_expire(c->memory); /* "there is no such caller" may stand in it */
 	buf_release(&row);
 	buf_release(&sealed);
 	buf_release(&a);
 	buf_release(&p);
 	buf_release(&g);
 	return rc;
-}
-
-/* What other processes remember holds for CALLERS_CACHE_MS; here it is forgotten at once. */
-static void forget_callers(struct callers *c)
-{
-	pthread_mutex_lock(&c->lock);
-	cache_clear(c);
-	pthread_mutex_unlock(&c->lock);
 }
 
 static int change(
@@ -409,7 +346,7 @@ static int change(
 	else if (err)
 		*err = own;
 	pg_result_free(&res);
-	forget_callers(c);
+	caller_memory_expire(c->memory); /* what other processes remember holds for CALLERS_CACHE_MS */
 	return rc;
 }
 

@@ -36,18 +36,26 @@ struct caller {
 	char *key;
 	int refs; /* atomic */
 };
-void caller_put(struct caller **c); /* accepts NULL in it */
+void caller_put(struct caller **c);           /* accepts NULL in it */
+struct caller *caller_hold(struct caller *c); /* accepts NULL; c */
 
 /* Borrows both. */
 struct callers *callers_new(struct pg_pool *pool, struct keyring *keys);
 void callers_free(struct callers **c);
 
-/* 0: *out is held. CALLER_NONE: no such caller, or revoked. -1: ERR_RETRY: the database cannot be asked;
- * ERR_FATAL: the key is sealed under a master key that is not there. */
-#define CALLER_NONE 1
-int callers_by_key(struct callers *c, const char *key, struct caller **out, struct err *err);
+/* 0: *out is held. CALLER_NONE: no such caller, or revoked. CALLERS_BUSY: this name is of no caller known
+ * here, and too many such came from its origin lately, or in all (caller_memory.h). -1: ERR_RETRY: the
+ * database cannot be asked; ERR_FATAL: the key is sealed under a master key that is not there. */
+#define CALLER_NONE  1
+#define CALLERS_BUSY 3
+/* `origin`: the client's address; NULL: another limit bounds how often strangers can make us ask. */
+int callers_by_key(
+	struct callers *c, const char *key, const char *origin, struct caller **out, struct err *err);
+/* Of a proxy token, which nobody else can make. Never CALLERS_BUSY. */
 int callers_by_key_hash(
 	struct callers *c, const uint8_t key_sha256[CRYPTO_SHA256_LEN], struct caller **out, struct err *err);
+/* For the topic, where a record that cannot be judged yet would hold up others: not bounded but by the
+ * threads there. Never CALLERS_BUSY. */
 int callers_by_id(
 	struct callers *c, const char *component_appid, const char *id, struct caller **out, struct err *err);
 

@@ -121,7 +121,7 @@ static void refuse_until(struct httpd_request *req, enum refusal refusal, int64_
 
 	answer_init(&a, 0);
 	answer_refuse(&a, refusal);
-	a.retry_after_s = retry_after_s;
+	a.retry_after_s = refusal == REFUSAL_STRANGERS ? 1 : retry_after_s;
 	reply_own(req, &a);
 	answer_release(&a);
 }
@@ -169,7 +169,9 @@ static enum refusal find_caller(const struct http_door *d, struct httpd_request 
 		return REFUSAL_NO_KEY;
 	if (httpd_header_count(req, "Authorization") != 1 || strncasecmp(header, BEARER, strlen(BEARER)) != 0)
 		return REFUSAL_BAD_KEY;
-	rc = callers_by_key(d->callers, header + strlen(BEARER), out, &err);
+	rc = callers_by_key(d->callers, header + strlen(BEARER), httpd_peer(req), out, &err);
+	if (rc == CALLERS_BUSY)
+		return REFUSAL_STRANGERS;
 	if (rc == CALLER_NONE)
 		return REFUSAL_BAD_KEY;
 	if (rc == 0)
@@ -467,7 +469,7 @@ static enum refusal issue_by_query(const struct http_door *d, struct httpd_reque
 	refusal = route_read_query(httpd_query(req), &arena, query, &n, NULL);
 	credential = weixin_credential_of_query(query, n);
 	if (refusal == REFUSAL_NONE)
-		refusal = weixin_door_issue(&d->weixin_door, &credential, answer);
+		refusal = weixin_door_issue(&d->weixin_door, &credential, httpd_peer(req), answer);
 	arena_release(&arena);
 	return refusal;
 }
@@ -487,7 +489,7 @@ static enum refusal issue_by_body(const struct http_door *d, struct httpd_reques
 		const struct weixin_credential credential = {
 			json_get_str(j, "grant_type"), json_get_str(j, "appid"), json_get_str(j, "secret")};
 
-		refusal = weixin_door_issue(&d->weixin_door, &credential, answer);
+		refusal = weixin_door_issue(&d->weixin_door, &credential, httpd_peer(req), answer);
 	}
 	json_free(&j);
 	buf_wipe_release(&body);

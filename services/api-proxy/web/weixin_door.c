@@ -68,18 +68,21 @@ static enum refusal judge_look_up(int rc, enum refusal unknown, const struct err
 		return REFUSAL_NONE;
 	if (rc == CALLER_NONE)
 		return unknown;
+	if (rc == CALLERS_BUSY)
+		return REFUSAL_STRANGERS;
 	log_warn(NULL, "a caller cannot be looked up: %s", err->text);
 	return REFUSAL_STORE;
 }
 
-static enum refusal check_credential(const struct weixin_door *d, const struct weixin_credential *c)
+static enum refusal check_credential(
+	const struct weixin_door *d, const struct weixin_credential *c, const char *address)
 {
 	struct caller *caller = NULL;
 	enum refusal refusal;
 	struct err err;
 
-	refusal =
-		judge_look_up(callers_by_key(d->callers, c->secret, &caller, &err), REFUSAL_BAD_SECRET, &err);
+	refusal = judge_look_up(
+		callers_by_key(d->callers, c->secret, address, &caller, &err), REFUSAL_BAD_SECRET, &err);
 	if (refusal == REFUSAL_NONE && !grants_account(&caller->grants, c->appid))
 		refusal = REFUSAL_ACCOUNT;
 	caller_put(&caller);
@@ -100,8 +103,8 @@ static void write_answer(const struct weixin_door *d, const struct weixin_creden
 	buf_addf(answer, "\",\"expires_in\":%d}", WEIXIN_TOKEN_LIFE_S);
 }
 
-enum refusal weixin_door_issue(
-	const struct weixin_door *d, const struct weixin_credential *c, struct buf *answer)
+enum refusal weixin_door_issue(const struct weixin_door *d, const struct weixin_credential *c,
+	const char *address, struct buf *answer)
 {
 	enum refusal refusal;
 
@@ -111,7 +114,7 @@ enum refusal weixin_door_issue(
 		return REFUSAL_BAD_SECRET;
 	if (!c->appid || !appid_ok(c->appid, strlen(c->appid)))
 		return REFUSAL_UNKNOWN_ACCOUNT;
-	if ((refusal = check_credential(d, c)) == REFUSAL_NONE)
+	if ((refusal = check_credential(d, c, address)) == REFUSAL_NONE)
 		write_answer(d, c, answer);
 	return refusal;
 }
@@ -153,7 +156,8 @@ enum refusal weixin_door_person(const struct weixin_door *d, const char *access_
 		return REFUSAL_NO_KEY;
 	if (proxy_token_looks(access_token))
 		return REFUSAL_NO_PERSON;
-	refusal = judge_look_up(callers_by_key(d->callers, access_token, &caller, &err), REFUSAL_NONE, &err);
+	refusal = judge_look_up(
+		callers_by_key(d->callers, access_token, NULL, &caller, &err), REFUSAL_NONE, &err);
 	if (caller)
 		refusal = REFUSAL_NO_PERSON;
 	caller_put(&caller);

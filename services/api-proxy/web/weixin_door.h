@@ -30,15 +30,15 @@ enum weixin_path weixin_path_of(const char *path);
 #define WEIXIN_TOKEN_LIFE_S 7200 /* as Weixin's own */
 
 /* Weixin's answer to a request for a token, or why there is none. From a query or a JSON object; of a missing
- * field the value is NULL. Source:
+ * field the value is NULL. `address`: the client's. Source:
  * https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/Get_access_token.html */
 struct weixin_credential {
 	const char *grant_type;
 	const char *appid;
 	const char *secret;
 };
-enum refusal weixin_door_issue(
-	const struct weixin_door *d, const struct weixin_credential *c, struct buf *answer);
+enum refusal weixin_door_issue(const struct weixin_door *d, const struct weixin_credential *c,
+	const char *address, struct buf *answer);
 struct weixin_credential weixin_credential_of_query(const struct httpc_pair *query, size_t n);
 
 /* Who calls with this token (NULL: none was sent), for which account. */
