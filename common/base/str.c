@@ -144,9 +144,12 @@ bool str_is_utf8(const char *s, size_t len)
 {
 	size_t i, n;
 
-	for (i = ascii_prefix(s, len); i < len; i += n)
+	for (i = 0; i < len; i += n) {
+		if ((n = ascii_prefix(s + i, len - i)) > 0)
+			continue;
 		if ((n = str_utf8_char(s + i, len - i, NULL)) == 0)
 			return false;
+	}
 	return true;
 }
 

@@ -1,4 +1,4 @@
-#include "common/xml/xml.h"
+#include "common/xml/internal.h"
 
 #include "common/base/alloc.h"
 #include "common/base/str.h"
@@ -150,18 +150,12 @@ static void open_elements_free(struct open_element *open, int n)
 	free(open);
 }
 
-int xml_parse(const void *bytes, size_t len, const struct xml_limits *limits, struct arena *arena,
+int xml_expat_parse(const void *bytes, size_t len, const struct xml_limits *limits, struct arena *arena,
 	struct xml_node **root_out, struct err *err)
 {
 	struct reader r = {.arena = arena, .limits = limits};
 	int rc, i;
 
-	assert(limits->max_bytes <= INT_MAX && limits->max_depth > 0);
-	if (len > limits->max_bytes)
-		return err_set(err, ERR_REJECT, 0, "more than %zu bytes", limits->max_bytes);
-	/* expat takes "<" and a NUL byte for UTF-16, whatever encoding it is told. */
-	if (!str_is_utf8(bytes, len) || (len && memchr(bytes, '\0', len)))
-		return err_set(err, ERR_REJECT, 0, "not UTF-8");
 	if ((r.expat = XML_ParserCreate("UTF-8")) == NULL)
 		alloc_failed();
 	r.open = xcalloc((size_t)limits->max_depth, sizeof(*r.open));
@@ -174,6 +168,20 @@ int xml_parse(const void *bytes, size_t len, const struct xml_limits *limits, st
 	if (rc == 0)
 		*root_out = r.root;
 	return rc;
+}
+
+int xml_parse(const void *bytes, size_t len, const struct xml_limits *limits, struct arena *arena,
+	struct xml_node **root_out, struct err *err)
+{
+	assert(limits->max_bytes <= INT_MAX && limits->max_depth > 0);
+	if (len > limits->max_bytes)
+		return err_set(err, ERR_REJECT, 0, "more than %zu bytes", limits->max_bytes);
+	/* expat takes "<" and a NUL byte for UTF-16, whatever encoding it is told. */
+	if (!str_is_utf8(bytes, len) || (len && memchr(bytes, '\0', len)))
+		return err_set(err, ERR_REJECT, 0, "not UTF-8");
+	if (xml_plain_parse(bytes, len, limits, arena, root_out))
+		return 0;
+	return xml_expat_parse(bytes, len, limits, arena, root_out, err);
 }
 
 const struct xml_node *xml_child(const struct xml_node *node, const char *name)

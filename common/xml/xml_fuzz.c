@@ -1,4 +1,5 @@
-#include "common/xml/xml.h"
+#include "common/base/str.h"
+#include "common/xml/internal.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -34,6 +35,21 @@ static void compare(const struct xml_node *a, const struct xml_node *b)
 		abort();
 }
 
+/* What the reader of the plain form reads, expat reads alike. */
+static void compare_readers(
+	const char *bytes, size_t len, const struct xml_limits *limits, struct arena *arena)
+{
+	struct xml_node *plain = NULL, *root = NULL;
+	struct err err;
+
+	if (len > limits->max_bytes || !str_is_utf8(bytes, len) || (len && memchr(bytes, '\0', len)) ||
+		!xml_plain_parse(bytes, len, limits, arena, &plain))
+		return;
+	if (xml_expat_parse(bytes, len, limits, arena, &root, &err) < 0)
+		abort();
+	compare(plain, root);
+}
+
 /* A tree that was read, written and read again is the same tree. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -45,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err;
 	int cdata;
 
+	compare_readers((const char *)data, size, &limits, &arena);
 	if (xml_parse(data, size, &limits, &arena, &root, &err) == 0) {
 		for (cdata = 0; cdata < 2; cdata++) {
 			buf_reset(&out);
@@ -52,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			if (out.overflow || xml_parse(out.data, out.len, &wide, &arena, &again, &err) < 0)
 				abort();
 			compare(root, again);
+			compare_readers(out.data, out.len, &wide, &arena);
 		}
 	}
 	/* Any bytes can be written as text. */
