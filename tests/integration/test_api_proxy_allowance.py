@@ -9,11 +9,12 @@ import psycopg2
 import pytest
 
 from test_api_proxy_chain import ACCOUNT, SEND, Chain, text_to
+from wxbus_testing.events import Events
 from wxbusdev.child import wait_until
 from wxbusdev.deployment import Deployment
 
 _fans = itertools.count(1)
-FANS = [f"oAllowance{number:02}" for number in range(1, 16)]
+FANS = [f"oAllowance{number:02}" for number in range(1, 17)]
 
 
 class Sends(Chain):
@@ -111,6 +112,15 @@ def test_an_action_opens_a_minute_for_three(sends, fan, event, count):
     since = sends.now()
     assert [sends.send("shop", fan)[1] for _ in range(4)] == [0, 0, 0, 45047]
     assert sends.sent_since(since) == [0] * 3
+
+
+def test_what_a_fan_does_on_the_test_channel_counts_in_the_same_number(sends, fan):
+    events = Events(sends.deployment, [])
+    events.text(ACCOUNT, fan, "hi", topic="messages.test")
+    events.flush()
+    wait_until(lambda: sends.allowance(fan)["left"] == 5, 10, "his message is known", 0.05)
+    sends.act(fan)                      # as Weixin knows it
+    assert [sends.send("shop", fan)[1] for _ in range(6)] == [0] * 5 + [45047]
 
 
 def test_a_failed_send_is_given_back(sends, fan):

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import threading
 import time
 
@@ -15,6 +16,7 @@ import psycopg2
 import pytest
 
 from wxbus_testing import topics
+from wxbus_testing.namespace import write_certificates
 from wxbus_testing.reactions import ONE_REQUEST, REQUESTS, outcome, rows
 from wxbus_testing.scripted import ACCOUNT, COMPONENT, OK, SEND, Bench, Peer
 from wxbusdev.child import wait_until
@@ -489,6 +491,43 @@ def test_without_a_configured_base_of_http_only_https_goes_out(bench):
     assert asked and all(first.startswith(b"CONNECT api.weixin.invalid:443 ") for first in asked[::2])
     assert all(second[:2] == b"\x16\x03" for second in asked[1::2])        # a TLS handshake
     assert b"access_token" not in b"".join(asked) and SEND.encode() not in b"".join(asked)
+
+
+def test_a_weixin_that_cannot_prove_its_name_gets_nothing(bench, tmp_path):
+    """The right name, certified by an authority that nobody here trusts."""
+    write_certificates(tmp_path, "localhost")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "front.pem")
+    listener = socket.create_server(("127.0.0.1", 0))
+    port, came, read = listener.getsockname()[1], [], []
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            came.append(connection)
+            try:
+                with context.wrap_socket(connection, server_side=True) as inside:
+                    read.append(inside.recv(4096))
+            except OSError:
+                connection.close()      # whoever came did not like the certificate
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        trusting = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+        with socket.create_connection(("127.0.0.1", port), 10) as plain:
+            with trusting.wrap_socket(plain, server_hostname="localhost") as inside:
+                inside.sendall(b"who trusts it")
+        status, answer, attempts = call_through(bench, "proxy-trust", WXBUS_API_BASE=f"https://localhost:{port}")
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+    assert (status, answer["errcode"], attempts) == (502, -1, "0")
+    assert len(came) > 1 and read == [b"who trusts it"]
 
 
 def test_a_proxy_for_egress_is_used(bench):

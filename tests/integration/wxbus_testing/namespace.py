@@ -47,7 +47,7 @@ class Namespace:
             (self._etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.0.1 {self._host}\n")
             (self._etc / "resolv.conf").write_text("")
             self._ip("-n", self.name, "link", "set", "lo", "up")
-            _write_certificates(self._folder, self._host)
+            write_certificates(self._folder, self._host)
             self._start_relay()
             self._start_front()
         except BaseException:
@@ -125,7 +125,7 @@ class Namespace:
             raise NamespaceError("the TLS front does not start")
 
 
-def _write_certificates(folder, host):
+def write_certificates(folder, host):
     """ca.pem, and front.pem with the key and the certificate of `host`."""
     now = datetime.datetime.utcnow()
 
