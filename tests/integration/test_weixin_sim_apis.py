@@ -6,8 +6,8 @@ import urllib.parse
 
 import pytest
 
-from test_weixin_sim import (ACCOUNT, API, COMPONENT, FAN, KEY, SECRET, SEND, TOKEN, process, receiver,  # noqa: F401
-                             refused, sim)
+from test_weixin_sim import (ACCOUNT, API, COMPONENT, FAN, KEY, SECRET, SEND, TOKEN, Weixin, process,  # noqa: F401
+                             receiver, refused, sim)
 from wxbusdev.child import wait_until
 
 JPEG, AMR, MP4 = b"\xff\xd8\xff\xe0 a picture", b"#!AMR\n a voice", b"\0\0\0\x18ftypmp42 a film"
@@ -214,3 +214,72 @@ def test_a_template_message_is_followed_by_what_became_of_it(sim, access, receiv
     assert (fields["Event"], fields["MsgID"], fields["Status"], fields["FromUserName"]) == (
         "TEMPLATESENDJOBFINISH", str(sent["msgid"]), status, FAN)
     assert sim.send_text(access) == (48002 if refuses else 45015)   # it opens no window
+
+
+def test_a_visitors_token_expires_and_is_refreshed(logs, receiver):                        # noqa: F811
+    sim = Weixin(logs / "weixin-sim-visitor.log", WEIXIN_SIM_TOKEN_LIFE_S=4)               # noqa: F811
+    sim.start(ready=False)
+    try:
+        sim.wait_for(sim.ready, 20, "healthz")
+        sim.call("/admin/platforms", component_appid=COMPONENT, app_secret=SECRET, token=TOKEN, encoding_aes_key=KEY,
+                 event_url=f"{receiver.url}/event")
+        sim.add_account(ACCOUNT, fans=[FAN])
+        sim.push_ticket(COMPONENT)
+
+        def component():
+            return sim.api(API + "api_component_token", {
+                "component_appid": COMPONENT, "component_appsecret": SECRET,
+                "component_verify_ticket": sim.tokens()["platforms"][0]["ticket"]})["component_access_token"]
+
+        sim.push_authorized(COMPONENT, ACCOUNT)
+        page = exchange(sim, "GET", "/connect/oauth2/authorize", {
+            "appid": ACCOUNT, "redirect_uri": "https://shop.example.com/back", "response_type": "code",
+            "scope": "snsapi_base", "state": "s", "component_appid": COMPONENT})
+        code = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(page[1]["Location"]).query))["code"]
+        common = {"appid": ACCOUNT, "component_appid": COMPONENT}
+        first = get(sim, "/sns/oauth2/component/access_token", component(), grant_type="authorization_code", code=code, **common)
+        assert get(sim, "/sns/auth", first["access_token"], openid=FAN)["errcode"] == 0
+        refused(40003, get(sim, "/sns/auth", first["access_token"], openid="oNobody"))
+        refused(40002, get(sim, "/sns/oauth2/component/access_token", component(), code=code, **common))
+        wait_until(lambda: get(sim, "/sns/auth", first["access_token"], openid=FAN)["errcode"] == 42001, 20, "its end")
+        refresh = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"], **common}
+        second = get(sim, "/sns/oauth2/component/refresh_token", component(), **refresh)
+        assert (second["openid"], second["scope"]) == (FAN, "snsapi_base")
+        assert second["access_token"] != first["access_token"]
+        assert get(sim, "/sns/auth", second["access_token"], openid=FAN)["errcode"] == 0
+        refused(40030, get(sim, "/sns/oauth2/component/refresh_token", component(), **{**refresh, "refresh_token": "x"}))
+    finally:
+        sim.finish()
+
+
+def test_a_platform_keeps_domains_and_code_templates(sim, receiver):                       # noqa: F811
+    sim.call("/admin/platforms", component_appid=COMPONENT, app_secret=SECRET, token=TOKEN, encoding_aes_key=KEY,
+             event_url=f"{receiver.url}/event", message_url=f"{receiver.url}/account/$APPID$/message",
+             code_drafts=[{"draft_id": 7, "user_version": "V1.0", "user_desc": "first"}])
+    component = sim.component_token()
+
+    def domains(path, kind, action, value=None, together=False):
+        answer = sim.api(API + path, {"action": action, kind: value, "is_modify_published_together": together}, component)
+        return answer.get(f"published_{kind}", answer["errcode"]), answer.get(f"testing_{kind}")
+
+    server = ("modify_wxa_server_domain", "wxa_server_domain")
+    assert domains(*server, "get") == ("", "")
+    assert domains(*server, "add", "a.com;b.com", together=True) == ("a.com;b.com",) * 2
+    assert domains(*server, "add", "b.com;c.com") == ("a.com;b.com", "a.com;b.com;c.com")
+    assert domains(*server, "delete", "a.com", together=True)[0] == "b.com"
+    assert domains(*server, "set", "d.com") == ("b.com", "d.com")
+    assert domains(*server, "dance", "d.com")[0] == domains(*server, "add")[0] == 40097
+    assert domains("modify_wxa_jump_domain", "wxa_jump_h5_domain", "get") == ("", "")
+    assert sim.api(API + "get_domain_confirmfile", {}, component)["file_name"].endswith(".txt")
+
+    draft, = get(sim, "/wxa/gettemplatedraftlist", component)["draft_list"]
+    refused(85064, sim.api("/wxa/addtotemplate", {"draft_id": 8}, component))
+    assert sim.api("/wxa/addtotemplate", {"draft_id": draft["draft_id"]}, component)["errcode"] == 0
+    template, = get(sim, "/wxa/gettemplatelist", component)["template_list"]
+    assert (template["user_version"], template["user_desc"]) == ("V1.0", "first")
+    assert get(sim, "/wxa/gettemplatelist", component, template_type=1)["template_list"] == []
+    refused(43001, sim.api("/wxa/gettemplatelist", {}, component))
+    assert sim.api("/wxa/deletetemplate", {"template_id": template["template_id"]}, component)["errcode"] == 0
+    refused(85064, sim.api("/wxa/deletetemplate", {"template_id": template["template_id"]}, component))
+    refused(40013, sim.api(API + "clear_quota", {"component_appid": "wxother"}, component))
+    assert sim.api(API + "clear_quota", {"component_appid": COMPONENT}, component)["errcode"] == 0

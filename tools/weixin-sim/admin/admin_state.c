@@ -61,6 +61,27 @@ static int check_ip_list(struct admin_call *call)
 	return 0;
 }
 
+static int check_code_drafts(struct admin_call *call)
+{
+	const struct json *list = json_get(call->body, "code_drafts");
+	int64_t id;
+
+	if (list && json_kind(list) != JSON_ARRAY)
+		return admin_refuse(call, 400, "code_drafts is no list");
+	for (size_t i = 0; i < json_len(list); i++)
+		if (json_get_int(json_at(list, i), "draft_id", &id) < 0)
+			return admin_refuse(call, 400, "a draft lacks its draft_id");
+	return 0;
+}
+
+/* A list that may be given, instead of what there is. */
+static void replace_list(struct admin_call *call, const char *name, struct json **list)
+{
+	json_free(list);
+	if (json_get(call->body, name))
+		*list = json_copy(json_get(call->body, name));
+}
+
 int admin_put_platform(struct admin_call *call)
 {
 	const char *component_appid, *secret, *token, *encoded, *event_url, *message_url;
@@ -74,7 +95,7 @@ int admin_put_platform(struct admin_call *call)
 		(status = admin_str(call, "encoding_aes_key", TOKEN_MAX, &encoded)) != 0 ||
 		(status = read_url(call, "event_url", &event_url)) != 0 ||
 		(status = read_url(call, "message_url", &message_url)) != 0 ||
-		(status = check_ip_list(call)) != 0)
+		(status = check_ip_list(call)) != 0 || (status = check_code_drafts(call)) != 0)
 		return status;
 	if (weixin_key(encoded, key) < 0)
 		return admin_refuse(call, 400, "encoding_aes_key is not 43 letters and digits");
@@ -85,9 +106,8 @@ int admin_put_platform(struct admin_call *call)
 	memcpy(p->key, key, sizeof(p->key));
 	str_copy(p->event_url, sizeof(p->event_url), event_url);
 	str_copy(p->message_url, sizeof(p->message_url), message_url);
-	json_free(&p->ip_list);
-	if (json_get(call->body, "ip_list"))
-		p->ip_list = json_copy(json_get(call->body, "ip_list"));
+	replace_list(call, "ip_list", &p->ip_list);
+	replace_list(call, "code_drafts", &p->code_drafts);
 	state_unlock(&call->sim->state);
 	return 200;
 }

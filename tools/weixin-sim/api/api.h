@@ -55,8 +55,19 @@ int api_authorizer_token(struct api_call *call);
 int api_get_authorizer_list(struct api_call *call);
 int api_get_authorizer_info(struct api_call *call);
 
-/* api_visit.c; api_userinfo() checks the visitor's own token itself. */
+/* api_platform.c */
+int api_server_domain(struct api_call *call);
+int api_jump_domain(struct api_call *call);
+int api_domain_confirmfile(struct api_call *call);
+int api_template_drafts(struct api_call *call);
+int api_code_templates(struct api_call *call);
+int api_add_code_template(struct api_call *call);
+int api_delete_code_template(struct api_call *call);
+
+/* api_visit.c; api_userinfo() and api_sns_auth() check the visitor's own token themselves. */
 int api_oauth_access_token(struct api_call *call);
+int api_oauth_refresh(struct api_call *call);
+int api_sns_auth(struct api_call *call);
 int api_userinfo(struct api_call *call);
 int api_jscode2session(struct api_call *call);
 
@@ -97,6 +108,7 @@ int api_open_create(struct api_call *call);
 int api_open_bind(struct api_call *call);
 int api_open_unbind(struct api_call *call);
 int api_open_get(struct api_call *call);
+int api_open_have(struct api_call *call);
 int api_register_enterprise(struct api_call *call);
 int api_register_personal(struct api_call *call);
 int api_register_trial(struct api_call *call);
@@ -105,6 +117,7 @@ int api_register_trial(struct api_call *call);
 int api_get_quota(struct api_call *call);
 int api_clear_quota_of(struct api_call *call); /* of one API */
 int api_clear_quota(struct api_call *call);    /* the account's */
+int api_clear_quota_component(struct api_call *call);
 int api_clear_quota_v2(
 	struct api_call *call); /* the platform's, or an account's, with the platform's secret */
 

@@ -240,6 +240,20 @@ int api_open_unbind(struct api_call *call)
 	return 0;
 }
 
+int api_open_have(struct api_call *call)
+{
+	char name[OFFICE_NAME];
+	int errcode = check_open(call, name);
+
+	if (errcode)
+		return errcode;
+	call->answer = json_new_object();
+	json_set_int(call->answer, "errcode", 0);
+	json_set_str(call->answer, "errmsg", "ok");
+	json_set_bool(call->answer, "have_open", office_get(office_of(call), name)[0] != '\0');
+	return 0;
+}
+
 int api_open_get(struct api_call *call)
 {
 	char name[OFFICE_NAME];

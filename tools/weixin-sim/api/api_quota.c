@@ -93,6 +93,14 @@ int api_clear_quota(struct api_call *call)
 	return quotas_clear(quotas_here(call), call->appid, NULL, call->now_ms);
 }
 
+/* The older form, with the platform's token. */
+int api_clear_quota_component(struct api_call *call)
+{
+	if (strcmp(field(call, "component_appid"), call->component_appid) != 0)
+		return 40013;
+	return quotas_clear(quotas_here(call), call->component_appid, NULL, call->now_ms);
+}
+
 int api_clear_quota_v2(struct api_call *call)
 {
 	const char *appid = field(call, "appid"), *secret = field(call, "appsecret");

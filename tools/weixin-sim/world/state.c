@@ -62,6 +62,9 @@ void state_forget(struct state *s)
 	HASH_ITER (hh, s->platforms, p, next_platform) {
 		HASH_DEL(s->platforms, p);
 		json_free(&p->ip_list);
+		json_free(&p->domains);
+		json_free(&p->code_drafts);
+		json_free(&p->code_templates);
 		free(p);
 	}
 	HASH_ITER (hh, s->authorizations, auth, next_auth) {

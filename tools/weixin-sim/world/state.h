@@ -47,6 +47,11 @@ struct platform {
 	uint64_t n_tickets;
 	char pre_auth_code[TOKEN_MAX]; /* the newest; "" before the first */
 	struct json *ip_list;          /* of addresses that may call; NULL: any; owned */
+	/* For its mini programs; each NULL before there is something in it; owned. */
+	struct json *domains;        /* lists, as the APIs name them */
+	struct json *code_drafts;    /* [{"draft_id",...},...] of its console */
+	struct json *code_templates; /* [{"template_id",...},...] made from them */
+	int64_t last_code_template;  /* ids given so far */
 	struct token_owner tokens;
 	UT_hash_handle hh;
 };

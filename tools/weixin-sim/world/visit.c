@@ -42,6 +42,18 @@ struct visit *visits_find_token(struct visits *v, const char *token)
 	return NULL;
 }
 
+struct visit *visits_find_refresh_token(struct visits *v, const char *refresh_token)
+{
+	struct visit *visit, *next;
+
+	HASH_ITER (hh, v->by_code, visit, next) {
+		if (visit->kind == VISIT_WEB && visit->refresh_token[0] &&
+			strcmp(visit->refresh_token, refresh_token) == 0)
+			return visit;
+	}
+	return NULL;
+}
+
 void visits_release(struct visits *v)
 {
 	struct visit *visit, *next;

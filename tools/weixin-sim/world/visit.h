@@ -19,7 +19,10 @@ struct visit {
 	char openid[NAME_MAX_LEN];
 	char scope[32];        /* VISIT_WEB */
 	char token[TOKEN_MAX]; /* VISIT_WEB: what it was exchanged for; "" before */
-	int64_t expires_ms;
+	int64_t token_expires_ms;
+	char refresh_token[TOKEN_MAX]; /* the same */
+	int64_t refresh_expires_ms;
+	int64_t expires_ms; /* the code's */
 	bool used;
 	UT_hash_handle hh;
 };
@@ -32,6 +35,7 @@ struct visits {
 struct visit *visits_add(struct visits *v, enum visit_kind kind, const char *code, int64_t expires_ms);
 struct visit *visits_find(struct visits *v, enum visit_kind kind, const char *code);
 struct visit *visits_find_token(struct visits *v, const char *token);
+struct visit *visits_find_refresh_token(struct visits *v, const char *refresh_token);
 void visits_release(struct visits *v);
 
 #endif
