@@ -59,29 +59,30 @@ command_test() {
 	echo "all passed"
 }
 
-# The integration tests and the builds with clang and with sanitizers.
+# The integration tests, and the build with clang and sanitizers.
 test_everything() {
 	local kafka=$1 long=$2 limit=$3
 
-	test_begin_builds
+	test_begin_build
 	if [ "$long" = yes ]; then
 		test_part "integration tests at full size, $kafka Kafka" test_integration dev "$limit"
-		test_part "builds with clang and with sanitizers" test_end_builds
+		test_part "build with clang and sanitizers" test_end_build
 		return
 	fi
 	test_part "integration tests side by side, $kafka Kafka" test_side_by_side dev "$limit"
-	test_part "builds with clang and with sanitizers" test_end_builds
+	test_part "build with clang and sanitizers" test_end_build
 	test_part "integration tests that measure, $kafka Kafka" test_alone dev "$limit"
 }
 
-# The other two builds take what the integration tests leave of the machine: these mostly wait.
-test_begin_builds() {
+# The other compiler's build is the sanitized one, too. It takes what the integration tests leave of the machine: these
+# mostly wait.
+test_begin_build() {
 	set -m
 	(
 		renice -n 19 "$BASHPID" >/dev/null
-		build clang && build asan
-	) >"$LOGS/builds.log" 2>&1 </dev/null &
-	TEST_BUILDS=$!
+		build asan
+	) >"$LOGS/asan.log" 2>&1 </dev/null &
+	TEST_BUILD=$!
 	set +m
 	trap test_kill_background EXIT
 }
@@ -90,17 +91,17 @@ test_begin_builds() {
 test_kill_background() {
 	local group
 
-	for group in ${TEST_BUILDS:-} ${TEST_OTHER:-}; do
+	for group in ${TEST_BUILD:-} ${TEST_OTHER:-}; do
 		kill -- "-$group" 2>/dev/null || true
 	done
 }
 
-test_end_builds() {
+test_end_build() {
 	local status=0
 
-	wait "$TEST_BUILDS" || status=$?
-	TEST_BUILDS=""
-	cat "$LOGS/builds.log"
+	wait "$TEST_BUILD" || status=$?
+	TEST_BUILD=""
+	cat "$LOGS/asan.log"
 	return "$status"
 }
 

@@ -44,7 +44,9 @@ static struct {
 
 static void *keep(const void *p, size_t len)
 {
-	return memcpy(arena_alloc(&t.arena, len + 1), p, len);
+	void *copy = arena_alloc(&t.arena, len + 1);
+
+	return len ? memcpy(copy, p, len) : copy;
 }
 
 static int publish(struct business *b, const struct kafka_record *r, struct err *err)

@@ -63,7 +63,7 @@ static void what_is_malformed_is_refused(void **state)
 {
 	static const char *const bodies[] = {"", "--b1", END, PART("name=\"media\"", "1"),
 		PART("name=\"other\"", "1") END, "x" PART("name=\"media\"", "1") END,
-		PART("nam=\"media\"", "1") END, PART("name=\"media", "1") END, "--b1\r\n\r\n1\r\n" END,
+		PART("nam=\"media\"", "1") END, PART("name=\"media", "1") END, ("--b1\r\n\r\n1\r\n" END),
 		"--b1\nContent-Disposition: form-data; name=\"media\"\n\n1\n--b1--",
 		"--b1\r\nContent-Disposition: attachment; name=\"media\"\r\n\r\n1\r\n--b1--",
 		"--b1x\r\nContent-Disposition: form-data; name=\"media\"\r\n\r\n1\r\n--b1--"};
