@@ -22,7 +22,12 @@
  * of range (a consumer that was away for longer than records are kept would skip to the end). It is
  * "earliest" for that case. On assignment the committed offsets are asked for; partitions without one get
  * their position from the brokers, which is committed before the partition is assigned to the library. Until
- * that has succeeded nothing is read. */
+ * that has succeeded nothing is read. A topic that this member has read before and that has a partition
+ * without an offset was deleted and made again, or grew: nothing of it may be passed over.
+ *
+ * The library never commits an offset below one that it has committed, so a topic that was made again under a
+ * running member would have none until it is as long as the old one was. A record from further back than the
+ * last is what shows it: the partition is announced anew, and its offset committed by us. */
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -45,6 +50,8 @@ struct position {
 	const char *topic; /* of `assigned` */
 	int32_t partition;
 	int64_t next; /* to be handled */
+	int64_t read; /* after the last record that was delivered */
+	int64_t anew; /* of a topic that was made again, still to be committed; -1: none */
 };
 
 struct consumer {
@@ -56,6 +63,7 @@ struct consumer {
 	/* The polling thread's own. */
 	rd_kafka_topic_partition_list_t *pending; /* assigned by the group, not yet to the library */
 	bool topics_seen;                         /* all topics exist */
+	bool *topics_read;                        /* by place in `topics`: was ours, or a part of it */
 	int64_t settled_ms, looked_ms;            /* last attempts; 0: none yet */
 	int last_code;                            /* of the last complaint */
 	int64_t complained_ms;
@@ -83,19 +91,29 @@ static void positions_set(struct consumer *c, rd_kafka_topic_partition_list_t *a
 	c->n_positions = assigned ? (size_t)assigned->cnt : 0;
 	c->positions = xcalloc(c->n_positions + 1, sizeof(*c->positions));
 	for (i = 0; assigned && i < assigned->cnt; i++)
-		c->positions[i] = (struct position){
-			assigned->elems[i].topic, assigned->elems[i].partition, assigned->elems[i].offset};
+		c->positions[i] = (struct position){assigned->elems[i].topic, assigned->elems[i].partition,
+			assigned->elems[i].offset, assigned->elems[i].offset, -1};
 	pthread_mutex_unlock(&c->lock);
+}
+
+/* For the polling thread, which alone moves them. */
+static struct position *position_of(struct consumer *c, const char *topic, int32_t partition)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_positions; i++)
+		if (c->positions[i].partition == partition && strcmp(c->positions[i].topic, topic) == 0)
+			return &c->positions[i];
+	return NULL;
 }
 
 static void positions_move(struct consumer *c, const char *topic, int32_t partition, int64_t next)
 {
-	size_t i;
+	struct position *p = position_of(c, topic, partition);
 
 	pthread_mutex_lock(&c->lock);
-	for (i = 0; i < c->n_positions; i++)
-		if (c->positions[i].partition == partition && strcmp(c->positions[i].topic, topic) == 0)
-			c->positions[i].next = next;
+	if (p)
+		p->next = next;
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -134,14 +152,23 @@ static rd_kafka_resp_err_t commit_within(
 	return code ? code : result;
 }
 
-/* Where a group without a committed offset starts on this topic. */
-static int64_t start_on(const struct consumer *c, const char *topic)
+/* Its place in `topics`. */
+static int place_of(const struct consumer *c, const char *topic)
 {
 	int i = 0;
 
 	while (i < c->topics->cnt && strcmp(c->topics->elems[i].topic, topic) != 0)
 		i++;
-	return c->o.from_beginning || (size_t)i + c->o.n_from_beginning >= (size_t)c->topics->cnt
+	return i;
+}
+
+/* Where a group without a committed offset starts on this topic. */
+static int64_t start_on(const struct consumer *c, const char *topic)
+{
+	int i = place_of(c, topic);
+
+	return c->o.from_beginning || (size_t)i + c->o.n_from_beginning >= (size_t)c->topics->cnt ||
+			       c->topics_read[i]
 		       ? RD_KAFKA_OFFSET_BEGINNING
 		       : RD_KAFKA_OFFSET_END;
 }
@@ -205,8 +232,11 @@ static void tell_assigned(struct consumer *c, const rd_kafka_topic_partition_lis
 {
 	int i;
 
-	for (i = 0; i < list->cnt && c->o.assigned; i++)
-		c->o.assigned(c->o.arg, list->elems[i].topic, list->elems[i].partition);
+	for (i = 0; i < list->cnt; i++) {
+		c->topics_read[place_of(c, list->elems[i].topic)] = true;
+		if (c->o.assigned)
+			c->o.assigned(c->o.arg, list->elems[i].topic, list->elems[i].partition);
+	}
 }
 
 static void drop_pending(struct consumer *c)
@@ -312,6 +342,62 @@ static int look_for_topics(struct consumer *c, struct err *err)
 	return rc;
 }
 
+/* ---- topics that were made again ---- */
+
+static rd_kafka_topic_partition_list_t *one(const char *topic, int32_t partition, int64_t offset)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+
+	rd_kafka_topic_partition_list_add(list, topic, partition)->offset = offset;
+	return list;
+}
+
+static void begin_anew(struct consumer *c, struct position *p, int64_t offset)
+{
+	rd_kafka_topic_partition_list_t *list = one(p->topic, p->partition, offset);
+
+	if (c->o.revoked)
+		c->o.revoked(c->o.arg, p->topic, p->partition);
+	/* What was stored is above what is committed then, and would be committed over it. */
+	rd_kafka_offsets_store(c->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	positions_move(c, p->topic, p->partition, offset);
+	p->anew = offset;
+	if (c->o.assigned)
+		c->o.assigned(c->o.arg, p->topic, p->partition);
+}
+
+static void note_read(struct consumer *c, const struct kafka_record *r)
+{
+	struct position *p = position_of(c, r->topic, r->partition);
+
+	if (p && r->offset < p->read)
+		begin_anew(c, p, r->offset);
+	if (p)
+		p->read = r->offset + 1;
+}
+
+/* 0: there is nothing (left) to commit by ourselves. */
+static int commit_anew(struct consumer *c, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+	size_t i;
+
+	for (i = 0; i < c->n_positions; i++)
+		if (c->positions[i].anew >= 0)
+			rd_kafka_topic_partition_list_add(
+				list, c->positions[i].topic, c->positions[i].partition)
+				->offset = c->positions[i].anew;
+	if (list->cnt > 0)
+		code = commit_within(c->rk, list, ASK_MS);
+	for (i = 0; i < c->n_positions && !code; i++)
+		c->positions[i].anew = -1;
+	rd_kafka_topic_partition_list_destroy(list);
+	return code ? kafka_err_set(err, ERR_RETRY, code, "the offset of a topic made again is not committed")
+		    : 0;
+}
+
 /* ---- polling ---- */
 
 static int translate(struct consumer *c, const rd_kafka_message_t *raw, struct err *err)
@@ -351,6 +437,7 @@ static int poll_library(struct consumer *c, int64_t timeout_ms, struct err *err)
 		return CONSUMER_NONE;
 	if (!raw->err) {
 		kafka_message_take(&c->message, raw);
+		note_read(c, &c->message.record);
 		return 0;
 	}
 	rc = translate(c, raw, err);
@@ -363,7 +450,8 @@ static int poll_once(struct consumer *c, int64_t timeout_ms, struct err *err)
 	struct err later;
 	int rc, polled;
 
-	if ((rc = look_for_topics(c, err)) == 0 && (rc = settle(c, err)) == 0)
+	if ((rc = look_for_topics(c, err)) == 0 && (rc = settle(c, err)) == 0 &&
+		(rc = commit_anew(c, err)) == 0)
 		return poll_library(c, timeout_ms, err);
 	/* The library must be served all the same: this is where revocations come in. */
 	polled = poll_library(c, 0, &later);
@@ -405,14 +493,6 @@ int consumer_poll(struct consumer *c, int64_t timeout_ms, const struct kafka_rec
 
 /* ---- offsets ---- */
 
-static rd_kafka_topic_partition_list_t *one(const char *topic, int32_t partition, int64_t offset)
-{
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-
-	rd_kafka_topic_partition_list_add(list, topic, partition)->offset = offset;
-	return list;
-}
-
 /* Ends a call that worked on a list of one: its error is the partition's, if it has one. */
 static int finish(
 	rd_kafka_topic_partition_list_t *list, rd_kafka_resp_err_t code, const char *what, struct err *err)
@@ -451,11 +531,14 @@ int consumer_commit(struct consumer *c, struct err *err)
 int consumer_seek(struct consumer *c, const struct kafka_record *r, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *list = one(r->topic, r->partition, r->offset);
+	struct position *p = position_of(c, r->topic, r->partition);
 	rd_kafka_error_t *error = rd_kafka_seek_partitions(c->rk, list, SEEK_MS);
 	rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
 
 	if (error)
 		rd_kafka_error_destroy(error);
+	if (p)
+		p->read = r->offset;
 	return finish(list, code, "cannot go back", err);
 }
 
@@ -549,6 +632,7 @@ static void release(struct consumer *c, int flags)
 	kafka_client_destroy(&c->rk, flags, DESTROY_MS);
 	pthread_mutex_destroy(&c->lock);
 	free(c->positions);
+	free(c->topics_read);
 	free(c);
 }
 
@@ -563,6 +647,7 @@ int consumer_new(struct consumer **out, const struct kafka_conf *conf, const str
 	c->o = *o;
 	pthread_mutex_init(&c->lock, NULL);
 	c->topics = rd_kafka_topic_partition_list_new((int)o->n_topics);
+	c->topics_read = xcalloc(o->n_topics + 1, sizeof(*c->topics_read));
 	for (i = 0; i < o->n_topics; i++)
 		rd_kafka_topic_partition_list_add(c->topics, o->topics[i], RD_KAFKA_PARTITION_UA);
 	rc = client_make(c, conf, o, err);
