@@ -30,6 +30,10 @@ bool pg_pool_healthy(
 int pg_take(struct pg_pool *pool, int64_t wait_ms, struct pg **out, struct err *err);
 void pg_give(struct pg_pool *pool, struct pg **pg); /* accepts NULL; an open transaction is rolled back */
 
+/* Since it was taken the connection was lost, or the server had trouble of its own: no disk, no memory,
+ * stopping, a standby. What failed then may well work later, unchanged. */
+bool pg_server_failed(const struct pg *pg);
+
 enum pg_type { PG_TEXT, PG_INT8, PG_BYTEA, PG_BOOL };
 struct pg_param {
 	enum pg_type type;

@@ -12,39 +12,42 @@
 struct class_row {
 	const char *prefix; /* of the SQLSTATE; the first match counts */
 	enum err_kind kind;
+	bool servers; /* the server's own trouble, whatever the statement was */
 };
 
 /* https://www.postgresql.org/docs/current/errcodes-appendix.html */
 static const struct class_row classes[] = {
-	{"25006", ERR_RETRY},     /* read-only: a standby that is about to be promoted */
-	{"0A000", ERR_RETRY},     /* "cached plan must not change result type": prepared again next time */
-	{"26", ERR_RETRY},        /* a prepared statement that the server lost */
-	{"25P02", ERR_RETRY},     /* in a transaction that failed: the earlier error was the telling one */
-	{"25P03", ERR_UNCERTAIN}, /* in a transaction, idle for too long: the connection is closed */
-	{"25P04", ERR_UNCERTAIN}, /* ... or in it for too long */
-	{"40", ERR_RETRY},        /* serialization failure, deadlock */
-	{"53", ERR_RETRY},        /* out of disk, memory or connections */
-	{"55", ERR_RETRY},        /* object in use, lock not available */
-	{"57014", ERR_RETRY},     /* cancelled */
-	{"57", ERR_UNCERTAIN},    /* the server is stopping; see pg_result_error() */
-	{"58", ERR_RETRY},        /* I/O error of the system under it */
-	{"08", ERR_UNCERTAIN},    /* connection exceptions */
-	{"22", ERR_REJECT},       /* a malformed value */
-	{"23", ERR_REJECT},       /* a constraint */
-	{"21", ERR_REJECT},       /* more rows than the statement takes: these data do it */
-	{"27", ERR_REJECT},       /* data that a trigger has changed under the statement */
-	{"44", ERR_REJECT},       /* a view's WITH CHECK OPTION */
-	{"54", ERR_REJECT},       /* larger than an index, a row or a statement may be */
-	{"P0", ERR_REJECT},       /* RAISE */
+	{"25006", ERR_RETRY, true},  /* read-only: a standby that is about to be promoted */
+	{"0A000", ERR_RETRY, false}, /* "cached plan must not change result type": prepared again next time */
+	{"26", ERR_RETRY, false},    /* a prepared statement that the server lost */
+	{"25P02", ERR_RETRY, false}, /* in a transaction that failed: the earlier error was the telling one */
+	{"25P03", ERR_UNCERTAIN, false}, /* in a transaction, idle for too long: the connection is closed */
+	{"25P04", ERR_UNCERTAIN, false}, /* ... or in it for too long */
+	{"40", ERR_RETRY, false},        /* serialization failure, deadlock */
+	{"53", ERR_RETRY, true},         /* out of disk, memory or connections */
+	{"55", ERR_RETRY, false},        /* object in use, lock not available */
+	{"57014", ERR_RETRY, false},     /* cancelled */
+	{"57", ERR_UNCERTAIN, false},    /* the server is stopping; see pg_result_error() */
+	{"58", ERR_RETRY, true},         /* I/O error of the system under it */
+	{"08", ERR_UNCERTAIN, false},    /* connection exceptions */
+	{"22", ERR_REJECT, false},       /* a malformed value */
+	{"23", ERR_REJECT, false},       /* a constraint */
+	{"21", ERR_REJECT, false},       /* more rows than the statement takes: these data do it */
+	{"27", ERR_REJECT, false},       /* data that a trigger has changed under the statement */
+	{"44", ERR_REJECT, false},       /* a view's WITH CHECK OPTION */
+	{"54", ERR_REJECT, false},       /* larger than an index, a row or a statement may be */
+	{"P0", ERR_REJECT, false},       /* RAISE */
 };
 
-static enum err_kind kind_of(const char *sqlstate)
+static const struct class_row *class_of(const char *sqlstate)
 {
+	static const struct class_row other = {"", ERR_FATAL, false};
+
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
 		if (str_starts_with(sqlstate, classes[i].prefix))
-			return classes[i].kind;
+			return &classes[i];
 	}
-	return ERR_FATAL;
+	return &other;
 }
 
 static int code_of(const char *sqlstate)
@@ -61,7 +64,7 @@ static bool is_lost_statement(const char *sqlstate)
 
 int pg_connection_lost(struct pg *pg, enum pg_effect effect, const char *what, struct err *err)
 {
-	pg->broken = true;
+	pg->broken = pg->server_failed = true;
 	pg_pool_note(pg->pool, false);
 	if (effect == PG_EFFECT)
 		return err_set(
@@ -74,11 +77,14 @@ int pg_result_error(struct pg *pg, const PGresult *res, enum pg_effect effect, s
 	const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *constraint = PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME);
 	const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	const struct class_row *class;
 	enum err_kind kind;
 
 	if (!sqlstate) /* libpq's own: the connection is gone */
 		return pg_connection_lost(pg, effect, "the connection was lost", err);
-	kind = kind_of(sqlstate);
+	class = class_of(sqlstate);
+	kind = class->kind;
+	pg->server_failed |= class->servers;
 	if (kind == ERR_UNCERTAIN)
 		return pg_connection_lost(pg, effect, primary ? primary : "the server is stopping", err);
 	if (is_lost_statement(sqlstate))

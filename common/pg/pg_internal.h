@@ -16,7 +16,8 @@ struct pg {
 	unsigned n_prepared;
 	bool in_transaction;
 	bool listening;
-	bool broken; /* close it when it is given back */
+	bool broken;        /* close it when it is given back */
+	bool server_failed; /* since it was taken */
 	struct pg *next_idle;
 };
 

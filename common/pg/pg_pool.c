@@ -218,8 +218,14 @@ int pg_take(struct pg_pool *pool, int64_t wait_ms, struct pg **out, struct err *
 		give_slot(pg);
 		return -1;
 	}
+	pg->server_failed = false;
 	*out = pg;
 	return 0;
+}
+
+bool pg_server_failed(const struct pg *pg)
+{
+	return pg->server_failed;
 }
 
 void pg_give(struct pg_pool *pool, struct pg **pgp)

@@ -104,24 +104,28 @@ static void each_class_of_sqlstate_has_its_kind(void **state)
 	static const struct {
 		const char *sqlstate;
 		enum err_kind kind;
+		bool servers;
 	} rows[] = {
-		{"21000", ERR_REJECT},
-		{"22001", ERR_REJECT},
-		{"23514", ERR_REJECT},
-		{"25P02", ERR_RETRY},
-		{"27000", ERR_REJECT},
-		{"40001", ERR_RETRY},
-		{"42P01", ERR_FATAL},
-		{"44000", ERR_REJECT},
-		{"53100", ERR_RETRY},
-		{"54000", ERR_REJECT},
-		{"55P03", ERR_RETRY},
-		{"57014", ERR_RETRY},
-		{"P0001", ERR_REJECT},
-		{"XX000", ERR_FATAL},
+		{"21000", ERR_REJECT, false},
+		{"22001", ERR_REJECT, false},
+		{"23514", ERR_REJECT, false},
+		{"25P02", ERR_RETRY, false},
+		{"27000", ERR_REJECT, false},
+		{"40001", ERR_RETRY, false},
+		{"42P01", ERR_FATAL, false},
+		{"44000", ERR_REJECT, false},
+		{"25006", ERR_RETRY, true},
+		{"53100", ERR_RETRY, true},
+		{"53200", ERR_RETRY, true},
+		{"54000", ERR_REJECT, false},
+		{"55P03", ERR_RETRY, false},
+		{"57014", ERR_RETRY, false},
+		{"P0001", ERR_REJECT, false},
+		{"58030", ERR_RETRY, true},
+		{"XX000", ERR_FATAL, false},
 	};
 	struct pg_pool *pool = test_pool(1);
-	struct pg *pg = test_take(pool);
+	struct pg *pg;
 	char sql[96];
 	struct err err;
 
@@ -129,10 +133,13 @@ static void each_class_of_sqlstate_has_its_kind(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(sql, sizeof(sql), "DO $$ BEGIN RAISE 'no' USING ERRCODE = '%s'; END $$",
 			rows[i].sqlstate);
+		pg = test_take(pool);
+		assert_false(pg_server_failed(pg));
 		assert_int_equal(pg_exec_script(pg, sql, &err), -1);
 		assert_string_equal(err_kind_name(err.kind), err_kind_name(rows[i].kind));
+		assert_int_equal(pg_server_failed(pg), rows[i].servers);
+		pg_give(pool, &pg);
 	}
-	pg_give(pool, &pg);
 	pg_pool_free(&pool);
 }
 

@@ -248,11 +248,10 @@ static enum settlement handle_in_transaction(
 	struct once_row row = row_of(e->work);
 	struct err err;
 
-	if (s == SETTLE_DONE && once_commit(pool, &e->pg, e->id, e->run, &row, &err) < 0)
+	if (s == SETTLE_DONE && once_commit(e->pg, e->id, e->run, &row, &err) < 0)
 		s = err.kind == ERR_UNCERTAIN ? away(e, &err) : event_failed(e, &err, true);
+	e->work->away |= s == SETTLE_RETRY && (pg_server_failed(e->pg) || !pg_pool_healthy(pool));
 	pg_give(pool, &e->pg);
-	if (s == SETTLE_RETRY && !pg_pool_healthy(pool))
-		e->work->away = true;
 	return s;
 }
 

@@ -868,6 +868,37 @@ static void an_event_that_has_said_all_says_nothing_when_it_comes_back_from_a_to
 	pg_pool_free(&b.pool);
 }
 
+static void find_the_disk_full(struct event *e)
+{
+	static const char no_disk[] = "DO $$ BEGIN RAISE 'no' USING ERRCODE = '53100'; END $$";
+
+	t.settlement = SETTLE_DONE;
+	if (t.handled > 3)
+		return;
+	assert_int_equal(e->attempt, 0);
+	assert_int_equal(pg_exec_script(e->pg, no_disk, &t.err), -1);
+	t.settlement = event_failed(e, &t.err, true);
+}
+
+/* Found by ./dev faults --only disk-full-postgres: tries were used up, and fans' orders broken. */
+static void an_event_waits_in_place_while_the_database_has_no_disk(void **state)
+{
+	struct envelope e = asked_event();
+
+	(void)state;
+	clock_real();
+	b.pool = new_tables();
+	be(&once);
+	t.act = find_the_disk_full;
+	testing_expect_log(LOG_LEVEL_WARN, "waiting: database: no");
+	assert_true(deliver(&e));
+	assert_int_equal(t.handled, 4);
+	assert_int_equal(t.waits, 3);
+	assert_int_equal(t.n, 1); /* `none`, and nothing on a retry topic */
+	check_verdict(0, VERDICT_NONE, NULL);
+	pg_pool_free(&b.pool);
+}
+
 static void a_reply_of_a_later_try_is_dropped_where_another_group_may_have_answered(void **state)
 {
 	(void)state;
@@ -1285,6 +1316,7 @@ int main(void)
 		CASE(a_handler_that_has_replied_and_fails_answers_the_fan_once),
 		CASE(what_can_never_be_said_is_a_dead_letter_and_not_said_twice),
 		CASE(an_event_that_has_said_all_says_nothing_when_it_comes_back_from_a_topic_of_the_groups),
+		CASE(an_event_waits_in_place_while_the_database_has_no_disk),
 		CASE(a_reply_of_a_later_try_is_dropped_where_another_group_may_have_answered),
 		CASE(replies_and_calls_of_a_handling_that_fails_never_go_out),
 		CASE(replies_and_calls_go_out_after_the_handling_in_their_order),

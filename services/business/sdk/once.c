@@ -137,17 +137,14 @@ static int keep(
 	return rc;
 }
 
-int once_commit(struct pg_pool *pool, struct pg **pg, const char *event_id, const char *run,
-	const struct once_row *row, struct err *err)
+int once_commit(
+	struct pg *pg, const char *event_id, const char *run, const struct once_row *row, struct err *err)
 {
 	int rc = 0;
 
 	if (row->verdict.given || row->calls)
-		rc = keep(*pg, event_id, run, row, err);
-	if (rc == 0)
-		rc = pg_commit(*pg, err);
-	pg_give(pool, pg);
-	return rc;
+		rc = keep(pg, event_id, run, row, err);
+	return rc == 0 ? pg_commit(pg, err) : rc;
 }
 
 /* --- afterwards --------------------------------------------------------------------------------------------

@@ -21,9 +21,9 @@ void once_row_release(struct once_row *row);
 int once_begin(struct pg_pool *pool, const char *event_id, const char *run, struct pg **pg_out,
 	struct once_row *row_out, struct err *err);
 
-/* Gives *pg back in any case. -1, ERR_UNCERTAIN: look again with once_begin(). */
-int once_commit(struct pg_pool *pool, struct pg **pg, const char *event_id, const char *run,
-	const struct once_row *row, struct err *err);
+/* pg_give() it afterwards in any case. -1, ERR_UNCERTAIN: look again with once_begin(). */
+int once_commit(
+	struct pg *pg, const char *event_id, const char *run, const struct once_row *row, struct err *err);
 
 /* All that the row says is sent: calls are forgotten now, the verdict in 10 minutes. */
 int once_sent(struct pg_pool *pool, const char *event_id, const char *run, struct err *err);

@@ -94,7 +94,8 @@ static void what_is_known_of_an_event_tells_whether_it_is_sent(void **state)
 
 	(void)state;
 	assert_int_equal(once_begin(pool, ID, "", &pg, &found, &err), 0);
-	assert_int_equal(once_commit(pool, &pg, ID, "", &row, &err), 0);
+	assert_int_equal(once_commit(pg, ID, "", &row, &err), 0);
+	pg_give(pool, &pg);
 	assert_int_equal(once_begin(pool, ID, "", &pg, &found, &err), ONCE_KNOWN);
 	assert_int_equal(found.verdict.verdict, VERDICT_EMPTY);
 	assert_false(found.sent);
