@@ -13,7 +13,8 @@ from wxbus_faults.world import World
 from wxbus_testing.timing import margin
 
 RATE = 30
-SHORT = ("kill-ingress", "kill-business", "kill-api-proxy", "broker-stall", "postgres-crash", "cut-ingress-kafka", "retry-storm")
+SHORT = ("kill-ingress", "kill-business", "kill-api-proxy", "broker-stall", "postgres-crash", "cut-ingress-kafka",
+         "retry-storm")
 
 pytestmark = pytest.mark.real_kafka
 
@@ -31,7 +32,7 @@ def world(logs, seed):
     folder.mkdir()
     world = World(folder, random.Random(seed))
     try:
-        world.start(RATE)
+        world.start(RATE, accounts=2)
         yield world
     finally:
         world.close()

@@ -39,8 +39,11 @@ def row(name, files):
     counts = collections.Counter()
     for file in files:
         counts.update({key: file[key] for key in ("line_covered", "line_total", "branch_covered", "branch_total")})
-    return (f"{name:24} {len(files):5} {percent(counts['line_covered'], counts['line_total'])} of {counts['line_total']:6} "
-            f"  {percent(counts['branch_covered'], counts['branch_total'])} of {counts['branch_total']:6}")
+    return f"{name:24} {len(files):5} {share(counts, 'line')}   {share(counts, 'branch')}"
+
+
+def share(counts, what):
+    return f"{percent(counts[what + '_covered'], counts[what + '_total'])} of {counts[what + '_total']:6}"
 
 
 def percent(part, whole):
@@ -59,10 +62,9 @@ def main():
     for name, members in sorted(folders.items()):
         print(row(name, members))
     print(row("all", files))
-    low = [file for file in files if file["line_total"] and 100 * file["line_covered"] < WANTED_PERCENT * file["line_total"]]
+    low = [file for file in files if 100 * file["line_covered"] < WANTED_PERCENT * file["line_total"]]
     for file in sorted(low, key=lambda file: file["line_covered"] / file["line_total"]):
-        print(f"below {WANTED_PERCENT} % of lines: {file['filename']} {percent(file['line_covered'], file['line_total']).strip()} "
-              f"of {file['line_total']}")
+        print(f"below {WANTED_PERCENT} % of lines: {file['filename']:40} {share(file, 'line')}")
     return 0
 
 

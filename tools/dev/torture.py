@@ -2,8 +2,8 @@
 """`./dev torture`: the unit tests of common/ and proto/ again and again, each time with another allocation or I/O call
 failing (common/testing/failing.c).
 
-What a test makes of it is its own affair: it may pass, or fail, for what it asked for did not happen; and running out of
-memory stops the process with a message. But nothing may crash or hang.
+What a test makes of it is its own affair: it may pass, or fail, for what it asked for did not happen; and running out
+of memory stops the process with a message. But nothing may crash or hang.
 """
 
 import argparse
@@ -51,7 +51,8 @@ class Torture:
             text = pathlib.Path(file.name).read_text()
         match = re.match(r"alloc (\d+) io (\d+)$", text.strip())
         if code != 0 or not match:
-            raise SystemExit(f"{test.name} does not pass even when nothing fails:\n{output.decode('utf-8', 'replace')[-2000:]}")
+            text = output.decode("utf-8", "replace")[-2000:]
+            raise SystemExit(f"{test.name} does not pass even when nothing fails:\n{text}")
         return dict(zip(KINDS, map(int, match.groups())))
 
     def try_one(self, test, kind, number):

@@ -6,6 +6,7 @@ import os
 import random
 import secrets
 import shlex
+import signal
 import subprocess
 import sys
 import traceback
@@ -37,6 +38,13 @@ def _say(text):
     print(text, flush=True)
 
 
+def _stop(*_):
+    """Whoever ends the run gets the table of what there is so far, and nothing of ours stays."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise InterruptedError("the run was ended")
+
+
 def _disks(faults):
     """The file systems of Kafka and PostgreSQL, where one of the faults is to fill them; and what cannot be run."""
     wanted = [fault for fault in faults if fault.root]
@@ -59,6 +67,8 @@ def main():
         for fault in FAULTS:
             print(f"{fault.name:34}{fault.does}; healed: {fault.heals}")
         return 0
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     seed = secrets.randbelow(10 ** 6) if options.seed is None else options.seed
     random_ = random.Random(seed)
     faults = [BY_NAME[name] for name in options.only] or list(FAULTS)

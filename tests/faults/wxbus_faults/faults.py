@@ -66,8 +66,8 @@ def _end(instances):
 
 
 def _of_services():
-    for who, instances in (("ingress", INGRESSES), ("business", BUSINESSES), ("token-service", ("wxbus-token-service",)),
-                           ("api-proxy", ("wxbus-api-proxy",))):
+    for who, instances in (("ingress", INGRESSES), ("business", BUSINESSES),
+                           ("token-service", ("wxbus-token-service",)), ("api-proxy", ("wxbus-api-proxy",))):
         yield Fault(f"kill-{who}", "kill -9 under load", "started again", _kill(instances))
         yield Fault(f"pause-{who}", "SIGSTOP under load", "SIGCONT", _pause(instances))
         yield Fault(f"end-{who}", "SIGTERM under load; it must end in order", "started again", _end(instances))
@@ -98,12 +98,12 @@ def _topic_deleted(world):
     """What was on it is lost by whoever deleted it, so it is read and settled first."""
     world.pusher.wait_idle()
     world.wait_settled()
-    world.read_messages()
+    world.read_to_the_end_of("messages")
     topics.delete_topic(world.kafka.bootstrap_servers, world.deployment.topic("messages"))
     world.pusher.rate(world.rate)
     _hold(world, 5, 8)
     world.deployment.migrate()
-    world.forget_reader("messages")
+    world.read_from_the_beginning_of("messages")
     _hold(world, 5, 8)
 
 
@@ -284,7 +284,8 @@ def _descriptors(instance, way):
 # --- the network ---------------------------------------------------------------------------------------------
 
 _WAYS = {"INGRESS": "ingress-kafka", "BUSINESS": "business-kafka", "TOKENS": "token-service-kafka",
-         "PROXY": "api-proxy-kafka", "DATABASE": "postgres", "WEIXIN": "weixin", "TOKEN-SERVICE": "api-proxy-token-service"}
+         "PROXY": "api-proxy-kafka", "DATABASE": "postgres", "WEIXIN": "weixin",
+         "TOKEN-SERVICE": "api-proxy-token-service"}
 
 
 def _network(way, what):
@@ -315,7 +316,8 @@ FAULTS = (
     Fault("broker-stall", "SIGSTOP of Kafka", "SIGCONT", _broker_stall),
     Fault("broker-restart", "Kafka ended in order", "started again", _broker_restart),
     Fault("topic-deleted", "`messages` deleted", "`wxbus migrate`", _topic_deleted),
-    Fault("disk-full-kafka", "no space left for Kafka's logs", "space made, started again", _disk_full("kafka"), root=True),
+    Fault("disk-full-kafka", "no space left for Kafka's logs", "space made, started again", _disk_full("kafka"),
+          root=True),
     Fault("postgres-crash", "PostgreSQL ends at once", "started again", _postgres_ends(signal.SIGQUIT)),
     Fault("postgres-restart", "PostgreSQL ends, connections are cut", "started again", _postgres_ends(signal.SIGINT)),
     Fault("postgres-stall", "SIGSTOP of all of PostgreSQL", "SIGCONT", _postgres_stall),

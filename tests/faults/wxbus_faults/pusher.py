@@ -25,6 +25,7 @@ from .ledger import ACKNOWLEDGED, CROSSED, CUT, EMPTY, ILLEGAL, NO_ANSWER, REPLY
 LIMIT_S = 5.0
 REPEATS = 3
 _NAP_S = 0.02
+_MISSED_S = 0.2
 
 
 class Pusher:
@@ -91,20 +92,23 @@ class _Weixin:
         self._rate, self._sent, self._under_way = 0, 0, set()
         self._msg_id = 24_000_000_000_000_000 + int(time.time() * 1000) % 10 ** 12 * 1000
         self._late = []                 # (when a nap began, by how much it was too long)
+        self._napping_since = time.monotonic()
 
     def _write(self, what, **fields):
         self._ledger.write(json.dumps({"what": what, **fields}) + "\n")
 
     def _lateness(self, began, ended):
-        return max((late for at, late in self._late if began - _NAP_S <= at <= ended), default=0.0)
+        """By how much we ourselves were late meanwhile, the nap that is not over yet included."""
+        naps = [*self._late, (self._napping_since, ended - self._napping_since - _NAP_S)]
+        return max((late for at, late in naps if at <= ended and began <= at + _NAP_S + late), default=0.0)
 
     async def nap(self):
         while True:
-            began = time.monotonic()
+            self._napping_since = time.monotonic()
             await asyncio.sleep(_NAP_S)
-            late = time.monotonic() - began - _NAP_S
+            late = time.monotonic() - self._napping_since - _NAP_S
             if late > _NAP_S:
-                self._late = self._late[-500:] + [(began, late)]
+                self._late = self._late[-500:] + [(self._napping_since, late)]
 
     # --- one push --------------------------------------------------------------------------------------------
 
@@ -140,8 +144,8 @@ class _Weixin:
         except (OSError, asyncio.IncompleteReadError, ValueError) as error:
             outcome, why = CUT, repr(error)
         ended = time.monotonic()
-        self._write("try", id=push["id"], ingress=ingress, began=began, seconds=round(ended - began, 4), outcome=outcome,
-                    why=why, lateness=round(self._lateness(began, ended), 3))
+        self._write("try", id=push["id"], ingress=ingress, began=began, seconds=round(ended - began, 4),
+                    outcome=outcome, why=why, lateness=round(self._lateness(began, ended), 3))
         return outcome
 
     @staticmethod
@@ -184,7 +188,7 @@ class _Weixin:
         task.add_done_callback(self._under_way.discard)
 
     async def schedule(self):
-        """The schedule waits for nobody: a receiver that stalls finds them all when it is back."""
+        """The schedule waits for no receiver; what we ourselves have missed is not made up for."""
         due = time.monotonic()
         while True:
             if not self._rate:
@@ -192,7 +196,7 @@ class _Weixin:
                 due = time.monotonic()
                 continue
             self._begin(self._deliver(self._new()))
-            due += 1 / self._rate
+            due = max(due + 1 / self._rate, time.monotonic() - _MISSED_S)
             await asyncio.sleep(max(0, due - time.monotonic()))
 
     def _storm(self, pushes, copies):

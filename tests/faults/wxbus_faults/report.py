@@ -6,16 +6,21 @@ import datetime
 
 from wxbus_testing import figures
 
-_COLUMNS = ("pushes", "acknowledged", "replies", "calls", "lost", "absent", "harmless", "duplicates", "effects_doubled", "order_breaks",
-            "cross_account", "unsettled", "calls_wrong", "late")
-_TITLES = ("fault", "rounds", "pushes", "acknowledged", "replies", "calls", "lost", "neither", "unacknowledged, kept", "duplicates", "effects doubled",
-           "order breaks", "cross-account", "unsettled", "calls wrong", "late", "slowest answer", "caught up in", "verdict")
+# Of a Judgement, and as it is called in the table.
+_COUNTS = (("pushes", "pushes"), ("acknowledged", "acknowledged"), ("replies", "replies"), ("calls", "calls"),
+           ("lost", "lost"), ("absent", "neither"), ("harmless", "unacknowledged, kept"), ("duplicates", "duplicates"),
+           ("letters_doubled", "letters doubled"), ("effects_doubled", "effects doubled"),
+           ("order_breaks", "order breaks"), ("cross_account", "cross-account"),
+           ("unsettled", "unsettled"), ("calls_wrong", "calls wrong"), ("late", "late"),
+           ("unjudged", "unjudged"))
+_TITLES = ("fault", "rounds", *(title for _, title in _COUNTS), "slowest answer", "caught up in", "verdict")
 LEGEND = """\
-One row per fault, summed over its rounds. *replies*: pushes answered with the business's own words; *calls*: that
-took effect at Weixin. *neither*: pushes that were not acknowledged and are not there; Weixin was
-told the truth. *unacknowledged, kept*: there all the same, and handled like all others. *duplicates*: records of `messages`
-beyond the first of their event; each event has one effect all the same. *late*: deliveries to an ingress that was not itself
-taken away, without a proper answer within 5 s. *caught up in*: from the end of the pushes until every group had read all."""
+One row per fault, summed over its rounds. *replies*: pushes answered with the business's own words; *calls*: those
+that took effect at Weixin. *neither*: pushes that were not acknowledged and are not there: Weixin was told the truth.
+*unacknowledged, kept*: there all the same, and handled like all others. *duplicates*: records of `messages` beyond the
+first of their event, and *letters doubled* of dead letters; each event has one effect all the same. *late*: deliveries
+to an ingress that was not itself taken away, without a proper answer within 5 s; *unjudged*: the same, while this
+machine itself woke nobody for too long. *caught up in*: from the end of the pushes until every group had read all."""
 
 
 @dataclasses.dataclass
@@ -28,13 +33,13 @@ class Row:
 
     def add(self, judgement, caught_up_s, rounds):
         self.rounds += rounds
-        self.sums.update({name: getattr(judgement, name) for name in _COLUMNS})
+        self.sums.update({name: getattr(judgement, name) for name, _ in _COUNTS})
         self.slowest_s = max(self.slowest_s, judgement.slowest_s)
         self.caught_up_s = max(self.caught_up_s, caught_up_s)
         self.findings += judgement.findings
 
     def cells(self, name):
-        return (name, str(self.rounds), *(str(self.sums[column]) for column in _COLUMNS), f"{self.slowest_s:.2f} s",
+        return (name, str(self.rounds), *(str(self.sums[count]) for count, _ in _COUNTS), f"{self.slowest_s:.2f} s",
                 f"{self.caught_up_s:.1f} s", "FAILED" if self.findings else "ok")
 
 
@@ -63,8 +68,8 @@ class Report:
     def markdown(self):
         minutes = (datetime.datetime.now() - self._began).total_seconds() / 60
         lines = ["# Faults under load", "",
-                 f"`{self._command}`, {minutes:.0f} minutes, {figures.machine()}; Kafka, PostgreSQL, the simulated Weixin and the "
-                 "harness share these cores.", "", LEGEND, ""]
+                 f"`{self._command}`, {minutes:.0f} minutes, {figures.machine()}; Kafka, PostgreSQL, the simulated "
+                 "Weixin and the harness share these cores.", "", LEGEND, ""]
         rows = [row.cells(name) for name, row in sorted(self._rows.items(), key=lambda item: item[0] == ALL)]
         lines += [_line(_TITLES), "|---|" + "---:|" * (len(_TITLES) - 2) + "---|", *map(_line, rows), ""]
         lines += ["| process | memory, first and last round | descriptors | threads |", "|---|---:|---:|---:|"]

@@ -60,9 +60,11 @@ def _of(pushes, seen):
     contents = {push.content for push in pushes.values()}
     requests = {id_: request for id_, request in seen.requests.items() if request[0] in contents}
     return oracles.Seen(
-        messages=[one for one in seen.messages if one.id in pushes], effects=[one for one in seen.effects if one.id in pushes],
+        messages=[one for one in seen.messages if one.id in pushes],
+        effects=[one for one in seen.effects if one.id in pushes],
         letters=[id_ for id_ in seen.letters if id_ in pushes], requests=requests,
-        results=[one for one in seen.results if one[0] in requests], told=[one for one in seen.told if one.content in contents],
+        results=[one for one in seen.results if one[0] in requests],
+        told=[one for one in seen.told if one.content in contents],
         result_effects=[id_ for id_ in seen.result_effects if id_ in requests])
 
 
@@ -73,8 +75,8 @@ def _line(judgement):
 
 
 def in_turn(faults, random_, minutes):
-    """Faults until the time is over: all of them once in an order of chance, then again; each once at least where no time
-    is given."""
+    """Faults until the time is over: all of them once in an order of chance, then again; each once where no time is
+    given."""
     ends = time.monotonic() + 60 * (minutes or 0)
     for turn in itertools.count():
         if turn and not minutes:

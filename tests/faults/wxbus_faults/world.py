@@ -75,9 +75,9 @@ class _Relayed(Deployment):
 
 
 class World:
-    """Made by start(), ended by close(). `relays`: {"INGRESS", "TOKENS", "PROXY", "BUSINESS": to Kafka; "DATABASE"; "WEIXIN",
-    "TOKEN-SERVICE": from api-proxy and token-service there}. `disks`: {"kafka", "postgres": a Disk for its data}.
-    `cluster`: a Kafka of three nodes, with no relays to it."""
+    """Made by start(), ended by close(). `relays`: {"INGRESS", "TOKENS", "PROXY", "BUSINESS": to Kafka; "DATABASE";
+    "WEIXIN", "TOKEN-SERVICE": from api-proxy and token-service there}. `disks`: {"kafka", "postgres": a Disk for its
+    data}. `cluster`: a Kafka of three nodes, with no relays to it."""
 
     def __init__(self, logs, random_, disks=None, cluster=False):
         self.logs = pathlib.Path(logs)
@@ -109,7 +109,7 @@ class World:
 
     # --- start and end ---------------------------------------------------------------------------------------
 
-    def start(self, rate):
+    def start(self, rate, accounts=ACCOUNTS):
         self.kafka.start()
         self.postgres.start()
         self._relay("DATABASE", self.postgres.port)
@@ -126,7 +126,7 @@ class World:
             self.deployment.start_one("wxbus-probe", business, ready=False)
         for instance in SERVICES:
             self.deployment.service(instance).wait_ready()
-        accounts = [self._account(whole, number) for number in range(ACCOUNTS)]
+        accounts = [self._account(whole, number) for number in range(accounts)]
         self._open_readers()
         self.wait_settled()
         self._read()
@@ -270,7 +270,8 @@ class World:
         for name in names:
             topic = self.deployment.topic(name)
             ends = {number: topics.watermarks(consumer, topic, number) for number in topics.partitions(consumer, topic)}
-            committed = consumer.committed([confluent_kafka.TopicPartition(topic, number) for number in ends], timeout=10)
+            wanted = [confluent_kafka.TopicPartition(topic, number) for number in ends]
+            committed = consumer.committed(wanted, timeout=10)
             lag[name] = sum(high - max(part.offset, low) for part in committed
                             for low, high in (ends[part.partition],) if high > low)
         return lag
@@ -282,21 +283,23 @@ class World:
         self._record_read = self.sim.record(what="api")["next"]
 
     def _open_reader(self, name):
-        if name in self._readers:
-            self._readers[name].close()
         self._readers[name] = topics.TopicReader(self.kafka.bootstrap_servers, self.deployment.topic(name))
 
-    def read_messages(self):
-        """What is on `messages` now is seen, whatever happens to the topic next."""
+    def read_to_the_end_of(self, name):
+        """What is on the topic now is seen, whatever happens to it next."""
+        self._read_messages()
+        self._readers.pop(name).close()
+
+    def read_from_the_beginning_of(self, name):
+        """It has been made anew."""
+        self._open_reader(name)
+
+    def _read_messages(self):
         for record in self._new("messages"):
             if record.event_id not in self._strangers:
                 self.seen.messages.append(oracles.Message(
                     record.event_id, record.partition, next(_PLACES), record.key, record.headers["ce_appid"],
                     record.headers["ce_subject"], record.json.get("Content")))
-
-    def forget_reader(self, name):
-        """The topic has been made anew: read that one from its beginning."""
-        self._open_reader(name)
 
     def _new(self, name):
         reader = self._readers[name]
@@ -305,7 +308,7 @@ class World:
         return new
 
     def _read(self):
-        self.read_messages()
+        self._read_messages()
         seen = self.seen
         seen.letters += [record.event_id for record in self._new("probe.dead-letter")
                          if record.event_id not in self._strangers]
@@ -362,4 +365,5 @@ def _told(entry):
 def figures_of(pid):
     process = pathlib.Path(f"/proc/{pid}")
     status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-    return oracles.Figures(int(status["VmRSS"].split()[0]), len(list((process / "fd").iterdir())), int(status["Threads"]))
+    return oracles.Figures(int(status["VmRSS"].split()[0]), len(list((process / "fd").iterdir())),
+                           int(status["Threads"]))

@@ -105,9 +105,9 @@ class Kafka(Child):
     and removes the data.
 
     `lasting`: it serves for many minutes, or is measured: compiled as a broker in use is, at the cost of the first
-    minute. `relayed`: {name: port}: a listener of that name (capital letters) whose clients are sent to `port`, where something
-    between them and us stands; it listens on relay_targets[name]. `parent`: where its folder is made. `node`, of the
-    nodes of a cluster with these `controllers` (ports): see Cluster."""
+    minute. `relayed`: {name: port}: a listener of that name (capital letters) whose clients are sent to `port`, where
+    something between them and us stands; it listens on relay_targets[name]. `parent`: where its folder is made. `node`,
+    of the nodes of a cluster with these `controllers` (ports): see Cluster."""
 
     kind = "real"
 
