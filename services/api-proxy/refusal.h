@@ -26,7 +26,7 @@
 	R(REFUSAL_ACCOUNT,          "account",          403, 48001, "this caller was not granted this account") \
 	R(REFUSAL_PATH,             "path",             403, 48001, "this caller was not granted this path") \
 	R(REFUSAL_CREDENTIAL,       "credential",       403, 48001, "paths that issue or return credentials are closed") \
-	R(REFUSAL_HTTP_ONLY,        "http_only",        403, 48001, "this API can be called over HTTP only: it takes a file, or answers with session keys") \
+	R(REFUSAL_HTTP_ONLY,        "http_only",        403, 48001, "this API can be called over HTTP only: it takes a file, or answers with session keys or codes") \
 	R(REFUSAL_COMPONENT,        "component",        403, 61011, "this caller belongs to another platform") \
 	R(REFUSAL_IN_FLIGHT,        "in_flight",        429, 45011, "too many calls of this account, caller or address are under way") \
 	R(REFUSAL_RATE,             "rate",             429, 45011, "more calls a second than this caller or address may make") \

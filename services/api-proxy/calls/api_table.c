@@ -12,11 +12,15 @@
 
 #include "common/base/banned.h"
 
-#define DOC      "https://developers.weixin.qq.com/doc/"
-#define CARD     DOC "offiaccount/Cards_and_Offer/Create_a_Coupon_Voucher_or_Card.html"
-#define COMMENT  DOC "offiaccount/Comments_management/Image_Comments_Management_Interface.html"
-#define CUBE     DOC "offiaccount/Analytics/User_Analysis_Data_Interface.html"
-#define CUSTOM   DOC "offiaccount/Message_Management/Service_Center_messages.html"
+#define DOC     "https://developers.weixin.qq.com/doc/"
+#define BETA    DOC "oplatform/Third-party_Platforms/2.0/api/beta_Mini_Programs/fastregister.html"
+#define CARD    DOC "offiaccount/Cards_and_Offer/Create_a_Coupon_Voucher_or_Card.html"
+#define COMMENT DOC "offiaccount/Comments_management/Image_Comments_Management_Interface.html"
+#define CUBE    DOC "offiaccount/Analytics/User_Analysis_Data_Interface.html"
+#define CUSTOM  DOC "offiaccount/Message_Management/Service_Center_messages.html"
+#define DOMAINS                                                                                              \
+	DOC "oplatform/openApi/OpenApiDoc/thirdparty-management/domain-mgnt/"                                \
+	    "modifyThirdpartyServerDomain.html"
 #define DRAFT    DOC "offiaccount/Draft_Box/Add_draft.html"
 #define KF       DOC "offiaccount/Customer_Service/Customer_Service_Management.html"
 #define LIMITS   DOC "service/guide/dev/api/limit.html"
@@ -32,9 +36,15 @@
 #define OAUTH                                                                                                \
 	DOC "oplatform/Third-party_Platforms/2.0/api/Before_Develop/Official_Accounts/"                      \
 	    "official_account_website_authorization.html"
-#define OPEN      DOC "oplatform/Third-party_Platforms/2.0/api/account/create.html"
-#define PUBLISH   DOC "offiaccount/Publish/Get_status.html"
-#define QRCODE    DOC "offiaccount/Account_Management/Generating_a_Parametric_QR_Code.html"
+#define OPEN DOC "oplatform/Third-party_Platforms/2.0/api/account/create.html"
+#define OPTIONS                                                                                              \
+	DOC "oplatform/Third-party_Platforms/2.0/api/ThirdParty/Account_Authorization/"                      \
+	    "api_get_authorizer_option.html"
+#define PUBLISH DOC "offiaccount/Publish/Get_status.html"
+#define QRCODE  DOC "offiaccount/Account_Management/Generating_a_Parametric_QR_Code.html"
+#define REGISTER                                                                                             \
+	DOC "oplatform/Third-party_Platforms/2.0/api/Register_Mini_Programs/"                                \
+	    "Fast_Registration_Interface_document.html"
 #define SECCHECK  DOC "miniprogram/dev/OpenApiDoc/sec-center/sec-check/msgSecCheck.html"
 #define TAGS      DOC "offiaccount/User_Management/User_Tag_Management.html"
 #define TEMPLATE  DOC "offiaccount/Message_Management/Template_Message_Interface.html"

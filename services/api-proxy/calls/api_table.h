@@ -22,7 +22,7 @@ enum api_body { API_BODY_NONE, API_BODY_JSON, API_BODY_FILE /* multipart/form-da
 
 enum api_flag {
 	API_HARMLESS = 1, /* called twice it leaves what one call leaves */
-	API_SECRET = 2,   /* answers with session keys: over HTTP only */
+	API_SECRET = 2,   /* answers with session keys or authorization codes: over HTTP only */
 	API_FILE = 4,     /* its answer is a file */
 	API_MINUTE = 8,   /* its 45009 speaks of this minute, not of this day */
 	API_PERSONAL = 16 /* its 45011 speaks of one person, not of the account */

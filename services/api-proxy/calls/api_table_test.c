@@ -51,6 +51,15 @@ static void what_is_not_in_the_table_is_not_repeated_even_as_a_get(void **state)
 	assert_non_null(api_find("POST", "/customservice/kfaccount/del"));
 }
 
+static void what_answers_with_a_secret_is_for_http_only(void **state)
+{
+	(void)state;
+	assert_true(route_is_http_only("/sns/jscode2session"));
+	assert_true(route_is_http_only("/cgi-bin/account/fastregister"));
+	assert_true(route_is_http_only("/CGI-BIN/account/fastregister/"));
+	assert_false(route_is_http_only("/cgi-bin/menu/get"));
+}
+
 static void each_path_has_one_of_a_few_classes(void **state)
 {
 	const char *names[API_CLASSES_MAX] = {"other"};
@@ -81,6 +90,7 @@ int main(void)
 		TESTING_CASE(every_row_is_a_path_that_callers_may_call),
 		TESTING_CASE(what_can_have_an_effect_twice_is_not_repeated),
 		TESTING_CASE(what_is_not_in_the_table_is_not_repeated_even_as_a_get),
+		TESTING_CASE(what_answers_with_a_secret_is_for_http_only),
 		TESTING_CASE(each_path_has_one_of_a_few_classes),
 	};
 
