@@ -152,3 +152,20 @@ def test_faults_are_a_part_of_a_scenario(sim, receiver):                        
         {"record": {"path": SEND, "errcode": 0}},
         {"get": f"fans?appid={ACCOUNT}", "expect": {"fans": [{"left": 4}]}}])
     assert report["ok"], why
+
+
+def test_many_accounts_and_a_burst_of_their_fans(sim, receiver):                           # noqa: F811
+    report, why = played(sim, [
+        {"post": "accounts", "times": 50, "with": {"appid": "wxmany${i}"}},
+        {"post": "push/message", "times": 200, "at_once": 40, "with": {
+            "component_appid": COMPONENT, "appid": "wxmany7", "openid": "oFan${i}", "duplicates": 1,
+            "fields": {"MsgType": "text", "Content": "${i}"}}, "expect": {"answer": "success", "openid": "oFan${i}"}},
+        {"post": "push/sample", "times": 50, "at_once": 10, "with": {
+            "component_appid": COMPONENT, "appid": "wxmany${i}", "openid": "oFan1", "name": "subscribe"}},
+        {"record": {"what": "push", "kind": "text"}, "count": 200}])
+    assert report["ok"], why
+    texts = [push["fields"]["Content"] for push in receiver.pushes if "Content" in push["fields"]]
+    assert sorted(texts, key=int) == [str(number) for number in range(200) for _ in range(2)]
+    assert len({push["path"] for push in receiver.pushes}) == 50
+    report, why = played(sim, [{"get": "fans?appid=wxmany${i}", "times": 60, "at_once": 3}])
+    assert not report["ok"] and why.startswith("status 404, not 200")

@@ -462,6 +462,12 @@ def test_a_call_can_be_reset_cut_or_fail_at_a_rate(sim):
     with pytest.raises(http.client.IncompleteRead) as error:
         sim.send_text(access)
     assert error.value.partial == b'{"err'
+    sim.call("/admin/faults", path=SEND, stall_ms=300)
+    started = time.monotonic()
+    assert sim.send_text(access) == 0 and time.monotonic() - started >= 0.3
+    sim.call("/admin/faults", path=SEND, stall_ms=60000, cut=5)
+    with pytest.raises(TimeoutError):   # what has begun to answer says no more
+        http_request(sim.api_port, "POST", f"{SEND}?access_token={access}", b"{}", timeout_s=0.5)
     sim.call("/admin/faults", path="/cgi-bin/getcallbackip", errcode=-1, percent=50)
     failed = [sim.api("/cgi-bin/getcallbackip", token=access, method="GET").get("errcode") for _ in range(100)]
     assert 20 < failed.count(-1) < 80

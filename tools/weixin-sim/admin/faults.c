@@ -93,7 +93,8 @@ static int read_answer(struct fault *f, const struct json *wanted, struct err *e
 
 	if (number(wanted, "errcode", 0, INT32_MIN, INT32_MAX, &errcode, err) < 0 ||
 		number(wanted, "http_status", 0, 200, 599, &http_status, err) < 0 ||
-		number(wanted, "cut", FAULT_UNCUT, 0, INT32_MAX, &f->cut, err) < 0)
+		number(wanted, "cut", FAULT_UNCUT, 0, INT32_MAX, &f->cut, err) < 0 ||
+		number(wanted, "stall_ms", 0, 0, DELAY_MAX_MS, &f->stall_ms, err) < 0)
 		return -1;
 	if (json_get(wanted, "when") &&
 		(!when || (strcmp(when, "before") != 0 && strcmp(when, "after") != 0)))
@@ -117,11 +118,12 @@ static int read_fault(struct fault *f, const struct json *wanted, struct err *er
 		number(wanted, "duplicates", 0, 1, DUPLICATES_MAX, &duplicates, err) < 0)
 		return -1;
 	f->duplicates = (int)duplicates;
-	if (f->of == FAULT_OF_PUSH && (fault_answers(f) || f->cut != FAULT_UNCUT))
+	if (f->of == FAULT_OF_PUSH && (fault_answers(f) || f->cut != FAULT_UNCUT || f->stall_ms))
 		return err_set(err, ERR_REJECT, 0, "a push can be late or come twice, nothing else");
 	if (f->of == FAULT_OF_CALL && f->duplicates)
 		return err_set(err, ERR_REJECT, 0, "duplicates are of pushes");
-	if (!fault_answers(f) && f->cut == FAULT_UNCUT && !f->delay_ms && !f->jitter_ms && !f->duplicates)
+	if (!fault_answers(f) && f->cut == FAULT_UNCUT && !f->delay_ms && !f->jitter_ms && !f->duplicates &&
+		!f->stall_ms)
 		return err_set(err, ERR_REJECT, 0, "it says nothing that goes wrong");
 	return 0;
 }

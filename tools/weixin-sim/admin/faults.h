@@ -26,6 +26,7 @@ struct fault {
 	int errcode;       /* 0: none */
 	int http_status;   /* 0: none */
 	int64_t cut;       /* bytes of the answer's body that are sent; FAULT_UNCUT: all */
+	int64_t stall_ms;  /* silence after half of the answer's body, or after what is left of it by `cut` */
 	bool reset;        /* the connection is reset instead of any answer */
 	bool after;        /* the call takes effect first */
 	int duplicates;    /* further deliveries of a push */

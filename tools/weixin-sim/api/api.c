@@ -142,7 +142,8 @@ struct outcome {
 	int errcode;
 	bool is_json;
 	bool reset;
-	int64_t cut; /* FAULT_UNCUT, or so many bytes of the body are sent */
+	int64_t cut;      /* FAULT_UNCUT, or so many bytes of the body are sent */
+	int64_t stall_ms; /* then so long nothing, and after it the rest, unless it is cut */
 };
 
 static void write_outcome(struct outcome *o, int errcode, struct json *answer, const char *client_ip)
@@ -288,28 +289,43 @@ static void run(struct api_call *call, struct outcome *o, bool *faulty)
 		write_fault(o, &fault, call->client_ip);
 	}
 	o->cut = fault.cut;
+	o->stall_ms = fault.stall_ms;
 	if (*faulty && fault.after)
 		sim_sleep(call->sim, fault.delay_ms);
 	free(fault.body);
 }
 
+/* A body in two pieces with silence between them; a cut one has no second. */
+static void send_slowly(struct httpd_request *req, const struct sim *sim, const struct outcome *o,
+	const struct httpd_header *headers, size_t n_headers)
+{
+	bool cut = o->cut != FAULT_UNCUT && (size_t)o->cut < o->body.len;
+	size_t first = cut ? (size_t)o->cut : o->body.len / 2;
+
+	httpd_reply_begin(req, o->http_status, o->content_type, (long long)o->body.len, headers, n_headers);
+	(void)httpd_reply_write(req, buf_cstr(&o->body), first);
+	sim_sleep(sim, o->stall_ms);
+	if (cut) {
+		httpd_reply_abort(req);
+		return;
+	}
+	(void)httpd_reply_write(req, buf_cstr(&o->body) + first, o->body.len - first);
+	httpd_reply_end(req);
+}
+
 /* The bytes of the answer, or what a fault leaves of them. */
-static void send_outcome(struct httpd_request *req, const struct outcome *o)
+static void send_outcome(struct httpd_request *req, const struct sim *sim, const struct outcome *o)
 {
 	const struct httpd_header headers[] = {{"Content-disposition", o->disposition}};
 	size_t n_headers = o->disposition[0] ? 1 : 0;
-	const char *body = buf_cstr(&o->body);
 
-	if (o->reset) {
+	if (o->reset)
 		httpd_reply_reset(req);
-	} else if (o->cut == FAULT_UNCUT || (size_t)o->cut >= o->body.len) {
-		httpd_reply(req, o->http_status, o->content_type, body, o->body.len, headers, n_headers);
-	} else {
-		httpd_reply_begin(
-			req, o->http_status, o->content_type, (long long)o->body.len, headers, n_headers);
-		(void)httpd_reply_write(req, body, (size_t)o->cut);
-		httpd_reply_abort(req);
-	}
+	else if (o->stall_ms || (o->cut != FAULT_UNCUT && (size_t)o->cut < o->body.len))
+		send_slowly(req, sim, o, headers, n_headers);
+	else
+		httpd_reply(req, o->http_status, o->content_type, buf_cstr(&o->body), o->body.len, headers,
+			n_headers);
 }
 
 void api_handle(struct httpd_request *req, void *arg)
@@ -327,7 +343,7 @@ void api_handle(struct httpd_request *req, void *arg)
 	if (read_call(req, &call) == 0) {
 		run(&call, &o, &faulty);
 		record_call(&call, httpd_query(req), &o, faulty, at_ms, clock_mono_ms() - started_ms);
-		send_outcome(req, &o);
+		send_outcome(req, call.sim, &o);
 		if (call.wants_ticket)
 			ticker_push_soon(call.sim->ticker, call.component_appid);
 		if (call.sent.appid[0])

@@ -42,35 +42,95 @@ static void save(struct playing *p, const struct json *wanted, const struct json
 	}
 }
 
-static void judge(struct playing *p, const struct scenario_step *step, int status, const struct json *answer)
-{
-	struct json *expected = match_fill(step->expect, p->variables);
+/* A step that asks, as often as it says. */
+struct asking {
+	struct playing *p;
+	const struct scenario_step *step;
+	pthread_mutex_t lock; /* the other members' contents, and all JSON but a request's own */
+	int64_t next;
+};
 
-	if (status != step->status) {
-		buf_addf(&p->why, "status %d, not %d: ", status, (int)step->status);
+/* One request, with its own copies of everything. */
+struct request {
+	char *target;
+	struct json *with, *expect;
+};
+
+static void judge(struct asking *a, const struct request *r, int status, const struct json *answer)
+{
+	struct playing *p = a->p;
+
+	if (failed(p))
+		return;
+	if (status != a->step->status) {
+		buf_addf(&p->why, "status %d, not %d: ", status, (int)a->step->status);
 		json_write(answer, &p->why);
-	} else if (!expected || match(expected, answer, &p->why)) {
-		save(p, step->save, answer);
+	} else if (!r->expect || match(r->expect, answer, &p->why)) {
+		save(p, a->step->save, answer);
 	}
-	json_free(&expected);
+}
+
+static struct json *fill(const struct json *j, const struct json *variables)
+{
+	return j ? match_fill(j, variables) : NULL;
+}
+
+/* False: there is none left, or one has failed. */
+static bool next_request(struct asking *a, struct request *out)
+{
+	struct json *path, *filled;
+
+	if (a->next == a->step->times || failed(a->p) || atomic_load(&a->p->sim->stopping))
+		return false;
+	json_set_int(a->p->variables, SCENARIO_INDEX, a->next++);
+	path = json_new_string(a->step->path);
+	filled = match_fill(path, a->p->variables);
+	*out = (struct request){.target = xasprintf("/admin/%s", json_str(filled)),
+		.with = fill(a->step->with, a->p->variables),
+		.expect = fill(a->step->expect, a->p->variables)};
+	json_free(&filled);
+	json_free(&path);
+	return true;
+}
+
+static void *ask_on(void *arg)
+{
+	struct asking *a = arg;
+	struct json *answer;
+	struct request r;
+
+	pthread_mutex_lock(&a->lock);
+	while (next_request(a, &r)) {
+		int status;
+
+		pthread_mutex_unlock(&a->lock);
+		status = admin_ask(
+			a->p->sim, a->step->kind == STEP_POST ? "POST" : "GET", r.target, r.with, &answer);
+		pthread_mutex_lock(&a->lock);
+		judge(a, &r, status, answer);
+		json_free(&answer);
+		json_free(&r.with);
+		json_free(&r.expect);
+		free(r.target);
+	}
+	pthread_mutex_unlock(&a->lock);
+	return NULL;
 }
 
 static void ask(struct playing *p, const struct scenario_step *step)
 {
-	struct json *name = json_new_string(step->path), *filled = match_fill(name, p->variables);
-	struct json *with = match_fill(step->with, p->variables), *answer;
-	char *target = xasprintf("/admin/%s", json_str(filled));
-	int status;
+	struct asking a = {.p = p, .step = step, .lock = PTHREAD_MUTEX_INITIALIZER};
+	int64_t wanted = step->at_once < step->times ? step->at_once : step->times, n = 0;
+	pthread_t *threads = xcalloc((size_t)wanted, sizeof(*threads));
 
-	for (int64_t i = 0; i < step->times && !failed(p); i++) {
-		status = admin_ask(p->sim, step->kind == STEP_POST ? "POST" : "GET", target, with, &answer);
-		judge(p, step, status, answer);
-		json_free(&answer);
-	}
-	free(target);
-	json_free(&with);
-	json_free(&filled);
-	json_free(&name);
+	/* This thread is one of them; where there are not as many to be had, fewer do it. */
+	while (n < wanted - 1 && pthread_create(&threads[n], NULL, ask_on, &a) == 0)
+		n++;
+	ask_on(&a);
+	while (n > 0)
+		pthread_join(threads[--n], NULL);
+	free(threads);
+	json_del(p->variables, SCENARIO_INDEX);
 }
 
 /* The entries that came above *since; *since becomes the last. The caller frees. */

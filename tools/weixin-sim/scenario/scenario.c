@@ -13,6 +13,7 @@
 #define FILE_MAX      ((size_t)1 << 20)
 #define STEPS_MAX     1000
 #define TIMES_MAX     100000
+#define AT_ONCE_MAX   200
 #define COUNT_MAX     100000
 #define WAIT_MAX_MS   600000
 #define WAIT_MS       5000
@@ -43,6 +44,7 @@ static const struct member {
 	{"expect", OF_POST | OF_GET, ANYTHING, 0, 0, 0},
 	{"save", OF_POST | OF_GET | OF_RECORD, OBJECT, 0, 0, 0},
 	{"times", OF_POST | OF_GET, NUMBER, 1, 1, TIMES_MAX},
+	{"at_once", OF_POST | OF_GET, NUMBER, 1, 1, AT_ONCE_MAX},
 	{"count", OF_RECORD, NUMBER, 1, 0, COUNT_MAX},
 	{"within_ms", OF_RECORD, NUMBER, WAIT_MS, 0, WAIT_MAX_MS},
 };
@@ -162,6 +164,9 @@ static int check_save(const struct json *save, struct check *c)
 	size_t it = 0;
 
 	while (json_next(save, &it, &name, &path)) {
+		if (strcmp(name, SCENARIO_INDEX) == 0)
+			return wrong(
+				c->err, c->place, "save: " SCENARIO_INDEX " is the number of a repetition");
 		if (!json_str(path))
 			return wrong(c->err, c->place, "%.60s is no text, but the path of a value", name);
 		json_set_bool(c->names, name, true);
@@ -199,9 +204,12 @@ static int check_step(const struct json *step, struct check *c)
 		return wrong(c->err, c->place, "is no object");
 	if (find_kind(step, c, &kind) < 0)
 		return -1;
+	if (kind == STEP_POST || kind == STEP_GET)
+		json_set_bool(c->names, SCENARIO_INDEX, true);
 	while (json_next(step, &it, &name, &value))
 		if (check_member(kind, name, value, c) < 0)
 			return -1;
+	json_del(c->names, SCENARIO_INDEX);
 	return check_save(json_get(step, "save"), c);
 }
 
@@ -234,6 +242,8 @@ static int check_root(const struct json *root, struct err *err)
 		return wrong(err, "about", "is no text");
 	if (json_get(root, "variables") && json_kind(json_get(root, "variables")) != JSON_OBJECT)
 		return wrong(err, "variables", "is no object");
+	if (json_get(json_get(root, "variables"), SCENARIO_INDEX))
+		return wrong(err, "variables", SCENARIO_INDEX " is the number of a repetition");
 	return 0;
 }
 
@@ -301,7 +311,8 @@ void scenario_step(const struct scenario *s, size_t i, struct scenario_step *out
 		.save = json_get(step, "save"),
 		.status = number_of(step, "status"),
 		.count = number_of(step, "count"),
-		.times = number_of(step, "times")};
+		.times = number_of(step, "times"),
+		.at_once = number_of(step, "at_once")};
 	out->kind = post ? STEP_POST : out->path ? STEP_GET : out->record ? STEP_RECORD : STEP_PAUSE;
 	out->ms = number_of(step, out->kind == STEP_PAUSE ? "pause_ms" : "within_ms");
 	out->name = name ? name : out->path ? out->path : kinds[out->kind];

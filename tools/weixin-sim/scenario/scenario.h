@@ -15,6 +15,9 @@ struct scenario {
 	struct json *variables; /* in `root` or its own; what "${name}" stands for */
 };
 
+/* "${i}" in a repeated step: which time it is, from 0. */
+#define SCENARIO_INDEX "i"
+
 enum step_kind { STEP_POST, STEP_GET, STEP_RECORD, STEP_PAUSE };
 
 /* One step; strings and values are borrowed from the scenario. */
@@ -29,7 +32,8 @@ struct scenario_step {
 	int64_t status;            /* STEP_POST, STEP_GET */
 	int64_t count;             /* STEP_RECORD: so many entries at least; 0: not one */
 	int64_t ms;                /* STEP_RECORD: how long they may take; STEP_PAUSE: how long it lasts */
-	int64_t times;             /* STEP_POST, STEP_GET: how often, one after the other */
+	int64_t times;             /* STEP_POST, STEP_GET: how often */
+	int64_t at_once;           /* the same: so many of them under way at a time */
 };
 
 /* Whether the admin port has this method and path; for scenario_check(). */
