@@ -48,7 +48,7 @@ static void an_account_has_a_hundred_and_a_fan_twenty(void **state)
 	struct tags t = {.n = 0};
 	struct fan_tags f = {.n = 0};
 	const struct tag *tag;
-	char name[8];
+	char name[16];
 
 	(void)state;
 	for (int i = 0; i < TAGS_MAX; i++) {
