@@ -1,5 +1,6 @@
 """Scenario files of weixin-sim: played by the command and by the admin port, judged, and refused where they are wrong."""
 
+import contextlib
 import json
 import os
 import signal
@@ -17,9 +18,15 @@ FIRST_DAY = paths.ROOT / "tools" / "weixin-sim" / "scenarios" / "first-day.json"
 PUSH = {"component_appid": COMPONENT, "appid": ACCOUNT, "openid": FAN}
 
 
+@contextlib.contextmanager
 def start(file, *options, port=0):
-    return subprocess.Popen([PROGRAM, "run", *options, file], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            env={**os.environ, "WEIXIN_SIM_LISTEN": f"127.0.0.1:{port}", "WEIXIN_SIM_PUSH_TIMEOUT_MS": "20000"})
+    with subprocess.Popen([PROGRAM, "run", *options, file], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env={**os.environ, "WEIXIN_SIM_LISTEN": f"127.0.0.1:{port}",
+                               "WEIXIN_SIM_PUSH_TIMEOUT_MS": "20000"}) as process:         # noqa: F811
+        try:
+            yield process
+        finally:
+            process.kill()              # nothing, if it has ended
 
 
 def first_day(receiver):                                                                   # noqa: F811
