@@ -15,6 +15,7 @@
 #define ASK_MS     10000 /* one question to the brokers, which are to be found first */
 #define DESTROY_MS 500
 #define MARGIN_MS  120000
+#define SILENCE_MS 20000 /* brokers that say nothing for so long are away */
 
 static int open_client(rd_kafka_t **out, const struct kafka_conf *conf,
 	void (*on_error)(rd_kafka_t *rk, int code, const char *reason, void *opaque), void *opaque,
@@ -182,7 +183,8 @@ struct span_reader {
 	bool *ended;
 	size_t n, n_ended;
 	struct kafka_message message;
-	char trouble[sizeof(((struct err *)NULL)->text)]; /* "": none since the last call */
+	int64_t silent_ms;                                /* waited for in vain since something came */
+	char trouble[sizeof(((struct err *)NULL)->text)]; /* the last there was; "": none */
 };
 
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
@@ -292,6 +294,26 @@ static int take(struct span_reader *r, rd_kafka_message_t *raw, struct err *err)
 	return rc;
 }
 
+/* SPAN_NONE: not yet. */
+static int wait(struct span_reader *r, int64_t ms, struct err *err)
+{
+	int64_t began = clock_mono_ms();
+	rd_kafka_message_t *raw = rd_kafka_consume_queue(r->queue, (int)ms);
+	int rc = SPAN_NONE;
+
+	rd_kafka_poll(r->rk, 0);
+	if (raw) {
+		r->silent_ms = 0;
+		return take(r, raw, err);
+	}
+	r->silent_ms += clock_mono_ms() - began;
+	if (r->silent_ms > SILENCE_MS) {
+		rc = err_set(err, ERR_RETRY, 0, "Kafka says nothing: %s", r->trouble);
+		r->silent_ms = 0;
+	}
+	return rc;
+}
+
 int span_reader_next(
 	struct span_reader *r, int64_t timeout_ms, const struct kafka_record **out, struct err *err)
 {
@@ -299,21 +321,12 @@ int span_reader_next(
 	int rc = SPAN_NONE;
 
 	kafka_message_drop(&r->message);
-	while (rc == SPAN_NONE && left >= 0) {
-		rd_kafka_message_t *raw;
-
-		if (r->n_ended == r->n)
-			return SPAN_END;
-		raw = rd_kafka_consume_queue(r->queue, (int)left);
-		if (raw)
-			rc = take(r, raw, err);
-		rd_kafka_poll(r->rk, 0);
+	while (rc == SPAN_NONE && r->n_ended < r->n && left >= 0) {
+		rc = wait(r, left, err);
 		left = until - clock_mono_ms();
 	}
-	if (rc == SPAN_NONE && r->trouble[0]) {
-		rc = err_set(err, ERR_RETRY, 0, "%s", r->trouble);
-		r->trouble[0] = '\0';
-	}
+	if (rc == SPAN_NONE && r->n_ended == r->n)
+		return SPAN_END;
 	if (rc == 0)
 		*out = &r->message.record;
 	return rc;

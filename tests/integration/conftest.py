@@ -28,7 +28,7 @@ pytest_plugins = ["wxbus_testing.figures"]
 # WXBUS_TEST_PART=first and =second may run at once; =alone measures, and needs the machine for itself.
 PARTS = {
     "alone": ("test_api_proxy_limits", "test_auto_reply_load", "test_ingress_broker_failures", "test_ingress_replies",
-              "test_weixin_load"),
+              "test_replay_load", "test_weixin_load"),
     "first": ("test_api_proxy", "test_auto_reply", "test_ingress", "test_kafka", "test_late_reply", "test_release_check",
               "test_sdk", "test_story"),
     "second": ("test_",),

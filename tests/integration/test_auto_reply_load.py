@@ -6,13 +6,11 @@ import os
 import pathlib
 import random
 import secrets
-import threading
 import time
 
-import confluent_kafka
 import pytest
 
-from wxbus_testing import topics
+from wxbus_testing.answers import Answers, percentile
 from wxbus_testing.events import Events
 from wxbus_testing.timing import margin
 from wxbusdev.child import wait_until
@@ -47,35 +45,6 @@ def question(random_):
     return f"something else {n}", "default"
 
 
-class Answers(threading.Thread):
-    """Reads `replies`: {event id: (seconds, verdict)}, the first of each."""
-
-    def __init__(self, deployment):
-        super().__init__(daemon=True)
-        topic = deployment.topic("replies")
-        self._consumer = confluent_kafka.Consumer({
-            "bootstrap.servers": deployment.kafka.bootstrap_servers, "group.id": "answers-" + secrets.token_hex(4),
-            "enable.auto.commit": False, "fetch.wait.max.ms": 5, "log_level": 2})
-        self._consumer.assign([
-            confluent_kafka.TopicPartition(topic, number, topics.watermarks(self._consumer, topic, number)[1])
-            for number in topics.partitions(self._consumer, topic)])
-        self._consumer.consume(1, 0.5)  # connected before the first answer comes
-        self.answers = {}
-        self._ending = threading.Event()
-
-    def run(self):
-        while not self._ending.is_set():
-            for message in self._consumer.consume(500, 0.005):
-                if not message.error():
-                    event_id = dict(message.headers())["ce_id"].decode()
-                    self.answers.setdefault(event_id, (time.monotonic(), message.value()))
-
-    def close(self):
-        self._ending.set()
-        self.join()
-        self._consumer.close()
-
-
 def cpu_seconds(service):
     """What a process has used so far."""
     fields = pathlib.Path(f"/proc/{service.pid}/stat").read_text().rsplit(") ", 1)[1].split()
@@ -85,10 +54,6 @@ def cpu_seconds(service):
 def resident_mb(service):
     status = pathlib.Path(f"/proc/{service.pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-
-def percentile(values, share):
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
 @pytest.mark.real_kafka

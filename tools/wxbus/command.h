@@ -34,5 +34,11 @@ int dead_letters_list_main(int argc, char **argv);
 int dead_letters_show_main(int argc, char **argv);
 int dead_letters_redrive_main(int argc, char **argv);
 int dead_letters_drop_main(int argc, char **argv);
+int replay_plan_main(int argc, char **argv);
+int replay_run_main(int argc, char **argv);
+int replay_status_main(int argc, char **argv);
+int replay_pause_main(int argc, char **argv);
+int replay_resume_main(int argc, char **argv);
+int replay_cancel_main(int argc, char **argv);
 
 #endif

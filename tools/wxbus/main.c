@@ -36,6 +36,14 @@ static const struct command commands[] = {
 	{"dead-letters", "show", "show one dead letter", dead_letters_show_main},
 	{"dead-letters", "redrive", "have dead letters handled once more", dead_letters_redrive_main},
 	{"dead-letters", "drop", "note that dead letters need no more handling", dead_letters_drop_main},
+	{"replay", "plan", "tell how many events a replay would be of, of whom and how long",
+		replay_plan_main},
+	{"replay", "run", "have a group handle events once more, or those that it has missed",
+		replay_run_main},
+	{"replay", "status", "tell which replays there were and are, and how far", replay_status_main},
+	{"replay", "pause", "have a replay wait", replay_pause_main},
+	{"replay", "resume", "go on with a replay that was paused or interrupted", replay_resume_main},
+	{"replay", "cancel", "end a replay for good", replay_cancel_main},
 	{"rules", NULL, "what accounts answer by themselves: list, set, import, export, test", rules_main},
 };
 

@@ -195,3 +195,22 @@ char *manifests_default_root(const char *program)
 
 	return xasprintf("%.*s/../share/wxbus/migrations", folder, slash ? program : ".");
 }
+
+static char *own_path(void)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	return xstrndup(path, n > 0 ? (size_t)n : 0);
+}
+
+int manifests_installed(const char *root, struct manifests *out, struct err *err)
+{
+	char *program = own_path();
+	char *folder = root ? xstrdup(root) : manifests_default_root(program);
+	int rc = manifests_read(folder, out, err);
+
+	free(folder);
+	free(program);
+	return rc;
+}

@@ -41,5 +41,7 @@ void manifests_release(struct manifests *m);
 
 /* The folder for a binary at `program` (its own path): ../share/wxbus/migrations. The caller frees it. */
 char *manifests_default_root(const char *program);
+/* manifests_read() of this folder; NULL: of that for this very program. */
+int manifests_installed(const char *root, struct manifests *out, struct err *err);
 
 #endif

@@ -33,6 +33,9 @@ static void topics_and_delays_become_topics_of_the_group(void **state)
 	assert_string_equal(m.what[2], "retry.5m");
 	assert_int_equal(parse("{\"group\":\"shop\"}", &m, &err), 0);
 	assert_int_equal(m.n_what, 0);
+	assert_false(m.once);
+	assert_int_equal(parse("{\"group\":\"shop\",\"once\":true}", &m, &err), 0);
+	assert_true(m.once);
 }
 
 static void what_is_no_manifest_is_refused(void **state)

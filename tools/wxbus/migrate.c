@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/base/banned.h"
 
@@ -206,25 +205,6 @@ static int migrate_schemas(const struct migrate_settings *s, const struct manife
 	return rc;
 }
 
-static char *own_path(void)
-{
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-	return xstrndup(path, n > 0 ? (size_t)n : 0);
-}
-
-static int read_manifests(const struct options *o, struct manifests *out, struct err *err)
-{
-	char *program = own_path();
-	char *root = o->migrations ? xstrdup(o->migrations) : manifests_default_root(program);
-	int rc = manifests_read(root, out, err);
-
-	free(root);
-	free(program);
-	return rc;
-}
-
 int migrate_main(int argc, char **argv)
 {
 	struct options o = {.partitions = PARTITIONS_PRESET};
@@ -236,7 +216,7 @@ int migrate_main(int argc, char **argv)
 	rc = command_parse(&argp, argc, argv, &o, items, N_ITEMS, &settings, sizeof(settings));
 	if (rc != 0)
 		return rc;
-	rc = read_manifests(&o, &manifests, &err);
+	rc = manifests_installed(o.migrations, &manifests, &err);
 	if (rc == 0 && !o.skip_topics)
 		rc = migrate_topics(&settings, &o, &manifests, &err);
 	if (rc == 0)

@@ -17,9 +17,10 @@ class Events:
                                                    "partitioner": "murmur2_random", "linger.ms": 5})
         self.failures = []
 
-    def text(self, appid, openid, content, topic="messages", value=None, age_s=0):
-        """A fan's text, on its way; its event id. `value`: these bytes instead of its JSON. `age_s`: sent so long ago."""
-        event_id, now = secrets.token_hex(16), time.time() - age_s
+    def text(self, appid, openid, content, topic="messages", value=None, age_s=0, at_ms=None):
+        """A fan's text, on its way; its event id. `value`: these bytes instead of its JSON. `age_s`: sent and received so
+        long ago; `at_ms`: or just then."""
+        event_id, now = secrets.token_hex(16), time.time() - age_s if at_ms is None else at_ms / 1000
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(now))
         fields = {"ToUserName": "gh_" + appid, "FromUserName": openid, "CreateTime": int(now), "MsgType": "text",
                   "Content": content, "MsgId": str(secrets.randbelow(10 ** 16))}
@@ -29,7 +30,8 @@ class Events:
                    "ce_receivedtime": stamp, "ce_repliers": ",".join(self._repliers), "ce_replydeadline": stamp,
                    "content-type": "application/json"}
         self._producer.produce(self._deployment.topic(topic), json.dumps(fields) if value is None else value,
-                               f"{appid}/{openid}", headers=list(headers.items()), on_delivery=self._delivered)
+                               f"{appid}/{openid}", headers=list(headers.items()), timestamp=int(now * 1000) if at_ms is None else at_ms,
+                               on_delivery=self._delivered)
         return event_id
 
     def poll(self):

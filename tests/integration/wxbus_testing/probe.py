@@ -19,9 +19,14 @@ BINARY = "wxbus-probe"
 Effect = collections.namedtuple("Effect", "number event_id run appid openid content attempt")
 
 
+def manifests():
+    """The folder of its manifest."""
+    return str(paths.build_dir() / "share" / "wxbus" / "tests")
+
+
 def prepare(deployment):
     """Its topics, schema and role; then start() it, with api-proxy running."""
-    arguments = ["migrate", "--migrations", str(paths.build_dir() / "share" / "wxbus" / "tests"), "--partitions", "4"]
+    arguments = ["migrate", "--migrations", manifests(), "--partitions", "4"]
     if deployment.kafka.kind == "embedded":
         arguments.append("--skip-topics")
     return deployment.command(*arguments).stdout

@@ -1,0 +1,164 @@
+"""`wxbus replay`: what it refuses, what bounds it, how it is paused, resumed and cancelled. (test_replay_load.py replays
+under live traffic, through kills.) The group has no process here, so that nothing is handled."""
+
+import json
+import secrets
+import time
+
+import pytest
+
+from wxbus_testing import replay, topics
+from wxbus_testing.events import Events
+from wxbus_testing.timing import margin
+from wxbusdev.child import wait_until
+from wxbusdev.kafka import EmbeddedBroker
+
+GROUP = "auto-reply"
+AHEAD_MAX = 10_000
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture(scope="module")
+def deployment(new_deployment):
+    return new_deployment()
+
+
+def write(deployment, appid, count, begin_ms, step_ms, topic="messages"):
+    """Texts of one account, received at these times; their ids."""
+    events = Events(deployment, ["desk"])
+    ids = []
+    for number in range(count):
+        ids.append(events.text(appid, f"oFan{number % 50:024d}", f"text {number}", topic=topic, at_ms=begin_ms + number * step_ms))
+        events.poll()
+    events.flush()
+    return ids
+
+
+def handed_over(deployment, group=GROUP):
+    with topics.TopicReader(deployment.kafka.bootstrap_servers, deployment.topic(f"{group}.replay")) as reader:
+        return reader.read_to_end(60)
+
+
+@pytest.mark.real_kafka
+def test_a_plan_says_how_many_of_whom_where_and_how_long(deployment):
+    now_ms = int(time.time() * 1000)
+    first, second, events = "wx" + secrets.token_hex(8), "wx" + secrets.token_hex(8), Events(deployment, ["desk"])
+    for minute in range(120):                           # two hours, a text of each a minute
+        for account in (first, second):
+            events.text(account, f"oFan{minute % 50:024d}", "text", at_ms=now_ms - 6 * HOUR_MS + minute * 60_000)
+        if minute == 10:
+            events.flush()
+            topics.produce(deployment.kafka.bootstrap_servers, deployment.topic("messages"), b"no event", "k",
+                           timestamp_ms=now_ms - 6 * HOUR_MS + minute * 60_000)
+    events.flush()
+    scope = ["--since", replay.rfc3339(now_ms - 6 * HOUR_MS), "--until", replay.rfc3339(now_ms - 5 * HOUR_MS)]
+    plan = json.loads(replay.command(deployment, "plan", GROUP, *scope, "--rate", "7", "--json").stdout)
+    assert (plan["events"], plan["fans"], plan["malformed"], plan["scans"]) == (120, 100, 1, False)
+    assert plan["seconds"] == -(-120 // 7)
+    assert {row["appid"]: (row["events"], row["fans"]) for row in plan["accounts"]} == {first: (60, 50), second: (60, 50)}
+    assert sum(row["events"] for row in plan["partitions"]) == 120
+    one = json.loads(replay.command(deployment, "plan", GROUP, *scope, "--account", first, "--json").stdout)
+    assert one["events"] == 60 and [row["appid"] for row in one["accounts"]] == [first]
+    text = replay.command(deployment, "plan", GROUP, *scope, "--openid", f"oFan{7:024d}").stdout
+    assert text.startswith("4 events of 2 accounts and 2 fans, among ") and "oFan" not in text      # 7 and 57, of each
+
+
+@pytest.mark.real_kafka
+def test_never_more_than_ten_thousand_are_ahead_and_it_is_paused_resumed_and_cancelled(deployment):
+    account = "wx" + secrets.token_hex(8)
+    ids = write(deployment, account, AHEAD_MAX + 300, int(time.time() * 1000) - HOUR_MS, 10)
+    arguments = [GROUP, "--redo", "--account", account, "--rate", "100000"]
+    with replay.running(deployment, "run", *arguments, "--by", "anna", "--note", "a bad release") as process:
+        wait_until(lambda: replay.newest(deployment, GROUP), margin(30), "its row")
+        run = replay.newest(deployment, GROUP)
+        wait_until(lambda: replay.written(deployment, run) == AHEAD_MAX, margin(60), "as many as may be", 0.2)
+        second = replay.command(deployment, "run", *arguments, check=False)
+        other = replay.command(deployment, "resume", run, check=False)
+        shown = replay.status(deployment, run)
+        replay.command(deployment, "pause", run, "--by", "ben")
+        said, _ = process.communicate(timeout=margin(30))
+    assert second.returncode == 1 and f"has a replay that has not ended, {run} of anna" in second.stderr
+    assert other.returncode == 1 and "another process feeds" in other.stderr
+    assert (shown["state"], shown["ahead"], shown["events"], shown["by"], shown["note"]) == (
+        "running", AHEAD_MAX, AHEAD_MAX, "anna", "a bad release")
+    assert process.returncode == 1 and f"replay {run} is paused: {AHEAD_MAX} events written" in said
+    assert any(json.loads(line)["waits_for_group"] for line in said.splitlines() if line.startswith("{"))
+    assert len(handed_over(deployment)) == AHEAD_MAX
+    assert (replay.status(deployment, run)["state"], replay.status(deployment, run)["state_by"]) == ("paused", "ben")
+
+    with replay.running(deployment, "resume", run) as process:          # it waits as before, until somebody ends it
+        wait_until(lambda: replay.status(deployment, run)["state"] == "running", margin(30), "its process")
+        time.sleep(1)
+        process.terminate()
+        said, _ = process.communicate(timeout=margin(30))
+    assert process.returncode == 1 and f"`wxbus replay resume {run}` goes on" in said
+    assert replay.status(deployment, run)["state"] == "interrupted"
+
+    with replay.running(deployment, "resume", run) as process:
+        wait_until(lambda: replay.status(deployment, run)["state"] == "running", margin(30), "its process")
+        replay.command(deployment, "cancel", run)
+        said, _ = process.communicate(timeout=margin(30))
+    assert process.returncode == 1 and "is cancelled" in said
+    again = replay.command(deployment, "resume", run, check=False)
+    assert again.returncode == 1 and "has ended: cancelled" in again.stderr
+    records = handed_over(deployment)
+    assert len(records) == len({record.event_id for record in records}) == AHEAD_MAX
+    assert {record.event_id for record in records} <= set(ids)
+    assert {(record.headers["wxbus-run"], record.headers["wxbus-replay"], record.headers["wxbus-effects"],
+             record.headers["wxbus-origin-topic"]) for record in records} == {(run, run, "off", deployment.topic("messages"))}
+    assert [row["replay"] for row in replay.status(deployment)][0] == run
+
+
+@pytest.mark.real_kafka
+def test_a_fan_is_named_only_until_the_replay_ends(deployment):
+    account, now_ms = "wx" + secrets.token_hex(8), int(time.time() * 1000)
+    write(deployment, account, 3, now_ms - HOUR_MS, 1)  # the released one's
+    arguments = ["auto-reply.test", "--redo", "--openid", f"oFan{0:024d}", "--effects"]
+    ids = write(deployment, account, 3, now_ms - HOUR_MS, 1, topic="messages.test")
+    answer = replay.command(deployment, "run", *arguments, "--json")
+    end = json.loads(answer.stdout)
+    assert (end["state"], end["events"], end["topic"]) == ("done", 1, deployment.topic("messages.test"))
+    record, = handed_over(deployment, "auto-reply.test")
+    assert record.event_id == ids[0] and "wxbus-effects" not in record.headers
+    assert "openid" not in replay.status(deployment, end["replay"])["scope"]
+
+
+@pytest.mark.real_kafka
+def test_what_cannot_be_replayed_is_refused_with_one_line(deployment):
+    for arguments, code, says in (
+            (["--redo", "--since", "1h"], 2, "which GROUP is to handle them?"),
+            (["Probe", "--redo", "--since", "1h"], 2, "'Probe' is no group"),
+            (["desk", "--since", "1h"], 2, "one of --missing"),
+            (["desk", "--missing", "--redo", "--since", "1h"], 2, "one of --missing"),
+            (["desk", "--redo"], 2, "which events?"),
+            (["desk", "--redo", "--until", "1h", "--type", "*"], 2, "which events?"),
+            (["desk", "--redo", "--since", "1h", "--until", "2h"], 2, "--until is not after --since"),
+            (["desk", "--redo", "--since", "2999-01-01T00:00:00Z"], 2, "--since is still to come"),
+            (["desk", "--redo", "--since", "1h", "--topic", "accounts"], 2, "--topic knows"),
+            (["desk", "--redo", "--since", "1h", "--rate", "0"], 2, "--rate takes"),
+            (["auto-reply", "--missing", "--since", "1h"], 1, "no manifest says \"once\" of it"),
+            (["desk", "--redo", "--since", "1h"], 1, "desk cannot be given a replay: there is no topic")):
+        answer = replay.command(deployment, "run", *arguments, check=False)
+        assert answer.returncode == code and says in answer.stderr.splitlines()[0], answer.stderr
+    for what in ("status", "pause", "resume", "cancel"):
+        answer = replay.command(deployment, what, "nothing", check=False)
+        assert answer.returncode == 1 and "there is no replay 'nothing'" in answer.stderr
+    answer = replay.command(deployment, "pause", check=False)
+    assert answer.returncode == 2 and "which REPLAY?" in answer.stderr
+
+
+def test_a_broker_without_look_up_by_time_is_read_from_its_beginning(new_deployment, logs):
+    broker = EmbeddedBroker(logs / "replay-broker.log")
+    broker.start()
+    try:
+        deployment = new_deployment(broker=broker, topic_prefix="wx.")
+        now_ms = int(time.time() * 1000)
+        write(deployment, "wxone", 5, now_ms - 3 * HOUR_MS, 1)
+        wanted = write(deployment, "wxone", 5, now_ms - HOUR_MS, 1)
+        write(deployment, "wxone", 5, now_ms - 1000, 1)
+        answer = replay.command(deployment, "run", GROUP, "--redo", "--since", "2h", "--until", "30m")
+        assert "10 of what is there" not in answer.stdout and ": 5 events written to wx.auto-reply.replay" in answer.stdout
+        assert "no look-up by time: wx.messages is read from its beginning" in answer.stderr
+        assert sorted(record.event_id for record in handed_over(deployment)) == sorted(wanted)
+    finally:
+        broker.close()

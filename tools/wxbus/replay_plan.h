@@ -1,0 +1,24 @@
+#ifndef TOOLS_WXBUS_REPLAY_PLAN_H
+#define TOOLS_WXBUS_REPLAY_PLAN_H
+
+#include "common/kafka/kafka_conf.h"
+#include "common/kafka/spans.h"
+#include "tools/wxbus/event_filter.h"
+
+/* Where the events of a replay are; if the broker has no look-up by time, standard error says so.
+ * ERR_REJECT: there is no such topic. */
+int replay_spans(const struct kafka_conf *conf, const char *source, const struct event_filter *f,
+	struct kafka_spans *out, struct err *err);
+
+/* Read the spans and print how many events a replay would be of, of whom, per partition, and how long it
+ * would take at this rate. */
+struct replay_plan {
+	const struct kafka_conf *conf;
+	const char *group, *source; /* whole name */
+	const struct event_filter *filter;
+	int rate;
+	bool json;
+};
+int replay_plan_print(const struct replay_plan *p, struct err *err);
+
+#endif
