@@ -22,8 +22,9 @@ FAN = "oDemoFan0000000000000000001"
 TEST_ACCOUNT = "wx570bc396a51b8ff8"             # of Weixin's release check: answered by wxbus-release-check
 TEST_ACCOUNT_ID = "gh_3c884a361561"
 CALLER = "demo"
-# Those that answer our account: release-check has accounts of its own, auto-reply no rules here.
-OWN = [binary for binary in BUSINESSES if binary not in ("wxbus-release-check", "wxbus-auto-reply")]
+REPLAYED = "auto-reply"                         # reads all that comes in, and has no rules here
+# Those that answer our account: release-check has accounts of its own.
+OWN = [binary for binary in BUSINESSES if binary not in ("wxbus-release-check", f"wxbus-{REPLAYED}")]
 GROUPS = [binary.removeprefix("wxbus-") for binary in OWN][:4]        # no account has more repliers
 WAIT_S = 15
 
@@ -44,13 +45,13 @@ class Demo:
         self.postgres.start()
         self.deployment = Deployment(pathlib.Path(self._keys.name), self.logs, self.broker, self.postgres)
         self.deployment.migrate()
-        self.deployment.start(*SERVICES, *OWN)
+        self.deployment.start(*SERVICES, f"wxbus-{REPLAYED}", *OWN)
         self.caller_key = self.deployment.add_caller(CALLER, [ACCOUNT], ["/cgi-bin/*"])
         for appid, name, original_id in ((ACCOUNT, "Demo Shop", "gh_demo00000001"),
                                          (TEST_ACCOUNT, "Release Check 1", TEST_ACCOUNT_ID)):
             self.sim.add_account(appid, nick_name=name, user_name=original_id, func_ids=[1, 2, 3], fans=[FAN])
         return (f"broker {self.broker.bootstrap_servers}, PostgreSQL 127.0.0.1:{self.postgres.port}, "
-                f"{5 + len(OWN)} processes ready")
+                f"{len(SERVICES) + 1 + len(OWN)} processes ready")
 
     @property
     def sim(self):
@@ -150,6 +151,19 @@ class Demo:
                self.sim.fan_messages(ACCOUNT, FAN))
         return "custom/send through wxbus-api-proxy, with the account's token put in; the fan has it"
 
+    def replay(self):
+        wait_until(lambda: self._handled() == 2, WAIT_S, f"{REPLAYED} handling the texts to both accounts")
+        answer = self.deployment.command(
+            "replay", "run", REPLAYED, "--redo", "--account", ACCOUNT, "--since", "1h", "--json",
+            settings={"WXBUS_DATABASE_URL": self.deployment.database_url_of("wxbus")})
+        end = json.loads(answer.stdout)
+        expect(end["state"] == "done" and end["events"] == 1, "the replay", end)
+        wait_until(lambda: self._handled() == 3, WAIT_S, f"{REPLAYED} handling it once more")
+        return f"{REPLAYED} alone has handled our account's event of the last hour once more"
+
+    def _handled(self):
+        return self.deployment.service(f"wxbus-{REPLAYED}").metric("wxbus_business_events_total", outcome="done")
+
     def release_check(self):
         check = self.sim.release_check(self.component, group=2)
         failed = [item for item in check["items"] if not item["ok"]]
@@ -188,7 +202,8 @@ def where_to_look(demo):
         ("simulator", f"{deployment.url('weixin-sim', 'admin')}/admin/record (tools/weixin-sim/README.md)"),
     ]
     rows += [("metrics" if binary == "wxbus-ingress" else "", f"{deployment.url(binary, 'admin')}/metrics  {binary}")
-             for binary in ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check", *OWN)]
+             for binary in ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", "wxbus-release-check",
+                            f"wxbus-{REPLAYED}", *OWN)]
     rows += [
         ("topics", f"kcat -b {demo.broker.bootstrap_servers} -t {deployment.topic('messages')} -C -e -J"),
         ("database", f"psql {deployment.database_url}"),
@@ -205,7 +220,7 @@ def check(demo):
     """The whole story once."""
     story = (("start", demo.start), ("ticket", demo.ticket), ("authorization", demo.authorization),
              ("message", demo.message), ("passive reply", demo.passive_reply), ("API call", demo.api_call),
-             ("release check", demo.release_check), *own_story(demo))
+             ("replay", demo.replay), ("release check", demo.release_check), *own_story(demo))
     # Each step stands on those before it.
     good = all(step(name, play) for name, play in story)
     return step("stop", lambda: stop(demo)) and good
