@@ -147,17 +147,35 @@ def test_a_process_that_ends_in_order_leaves_nothing_to_be_done_again(deployment
     assert set(given) == wanted and set(given.values()) == {1}
 
 
+def take_away(kafka, seconds, really):
+    """For so long; `really`: its process ends and begins anew, otherwise connections stay open and nothing is answered."""
+    if not really:
+        kafka.pause()
+        time.sleep(seconds)
+        kafka.resume()
+        return
+    kafka.stop()
+    time.sleep(seconds)
+    kafka.start()
+
+
 @pytest.mark.real_kafka
-def test_a_process_that_ends_while_kafka_is_away_ends_soon_and_loses_nothing(deployment, kafka):
+def test_brokers_away_under_load_and_again_at_the_end_lose_nothing(deployment, kafka, long, record_property):
+    away_s = 30 if long else 3 * FACTOR
     fans = [Fan(number) for number in range(50)]
-    writer = Writer(deployment, fans, 1500, 3 * FACTOR)
+    writer = Writer(deployment, fans, 100 * (away_s + 6 * FACTOR), away_s + 6 * FACTOR)
     writer.start()
-    time.sleep(FACTOR)
-    kafka.pause()                       # connections stay open, and nothing is answered
+    time.sleep(2 * FACTOR)
+    take_away(kafka, away_s, really=long)
+    time.sleep(2 * FACTOR)
+    kafka.pause()
     try:
         time.sleep(FACTOR / 2)          # whatever was read waits for Kafka now
-        deployment.finish(SECOND, timeout_s=20)
-        deployment.finish(FIRST, timeout_s=20)
+        ends_in = []
+        for instance in (SECOND, FIRST):
+            began = time.monotonic()
+            deployment.finish(instance, timeout_s=20)
+            ends_in.append(time.monotonic() - began)
     finally:
         kafka.resume()
     writer.finish()
@@ -167,3 +185,4 @@ def test_a_process_that_ends_while_kafka_is_away_ends_soon_and_loses_nothing(dep
     with topics.TopicReader(deployment.kafka.bootstrap_servers, deployment.topic("replies")) as replies:
         wait_until(lambda: wanted <= {record.event_id for record in replies.read_to_end(60)}, margin(60),
                    "a verdict for each event", 0.5)
+    record_property("ends after SIGTERM without Kafka", ", ".join(f"{seconds:.1f} s" for seconds in ends_in))
