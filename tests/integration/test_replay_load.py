@@ -122,6 +122,7 @@ def replay_each_once_more(deployment, history, rate):
 
 
 @pytest.mark.real_kafka
+@pytest.mark.timeout(1800)              # at full size some 5 minutes on a machine that does nothing else
 def test_one_accounts_hour_is_replayed_while_live_traffic_flows(deployment, long, record_property):
     count, n_accounts, rate, live_rate, calm_s = (1_000_000, 20, 400, 100, 30) if long else (12_000, 8, 100, 40, 3)
     began = time.monotonic()

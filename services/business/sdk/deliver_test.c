@@ -1038,6 +1038,8 @@ static bool replay(const struct origin_replay *of)
 	struct kafka_record r = {.topic = "wx.messages",
 		.partition = 3,
 		.offset = 77,
+		.key = KEY,
+		.key_len = strlen(KEY),
 		.value = "{}",
 		.value_len = 2,
 		.headers = headers};
