@@ -401,6 +401,18 @@ def test_large_files_go_through_in_little_memory(bench, account):
     assert watch.most - watch.before < 4096, f"{watch.before} KiB grew to {watch.most} KiB"
 
 
+def test_a_transfer_outlives_the_drain(bench, account, long):
+    """The process ends when its last request is answered: its container's grace is longer than that may take."""
+    wanted_s = 25 if long else 1                # a drain of the other services ends after 20 s
+    bench.weixin.plan(UPLOAD, lambda: time.sleep(wanted_s) or {"type": "image", "media_id": "m1", "created_at": 1})
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        transfer = pool.submit(bench.call, f"/accounts/{account}{UPLOAD}", body=multipart(300_000), headers=FORM, timeout_s=60)
+        wait_until(lambda: bench.weixin.to(UPLOAD), 10, "the transfer under way")
+        bench.deployment.finish("wxbus-api-proxy", timeout_s=60)
+        assert transfer.result()[0] == 200
+    bench.proxy = bench.deployment.start_one("wxbus-api-proxy", settings=bench.settings)
+
+
 # --- what is written down
 
 def calls_of(bench, appid):

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+import jsonschema
 import pytest
 import yaml
 
@@ -18,9 +19,16 @@ OVERLAYS = ("dev", "production")
 KUBERNETES = "1.34"                     # the version whose schemas the files must meet
 VALIDATOR = "1.37.0"                    # of kubernetes-validate, which brings the schemas along
 KUSTOMIZE_MAJOR = 5
+DRAIN_S = int(re.search(r"#define SERVICE_DRAIN_MS (\d+)", (paths.ROOT / "common/service/service.h").read_text())
+              .group(1)) // 1000
 COMPOSE = yaml.safe_load((paths.ROOT / "docker-compose.yml").read_text())
 OURS = ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", *BUSINESSES)
 SECRET = re.compile(r"(?i)password=|postgresql://[^@\s]*:[^@\s]*@|-----BEGIN|[A-Za-z0-9+/]{43}=")
+
+
+def fields(known, *required):
+    """A JSON Schema: an object with these, and no others."""
+    return {"type": "object", "properties": known, "required": list(required), "additionalProperties": False}
 
 
 def settings_of(program):
@@ -31,12 +39,54 @@ def settings_of(program):
     return set(known), {name for name, row in known.items() if "(required)" in " ".join(row.split())}
 
 
+def longest_stop_s(program):
+    """How long a program may take to end: a drain, or the transfers under way: a caller's body, then Weixin's answer."""
+    text = " ".join(subprocess.run([str(paths.binary(program)), "--help"], capture_output=True, text=True, check=True)
+                    .stdout.split())
+    transfer = re.search(r"WXBUS_TRANSFER_TIMEOUT_MS .*?\(default (\d+);", text)
+    return max(DRAIN_S, 2 * int(transfer.group(1)) // 1000 if transfer else 0)
+
+
+def seconds(text):
+    return int(re.fullmatch(r"(\d+)s", text).group(1))
+
+
 def check_settings(program, given):
     """Every setting that is given exists, and none that is required is missing."""
     known, required = settings_of(program)
     plain = {name if name in known else name.removesuffix("_FILE") for name in given}
     assert plain <= known, (program, plain - known)
     assert required <= plain, (program, required - plain)
+
+
+# KEDA's own are no schemas of Kubernetes': the fields and kinds of a ScaledObject and of the triggers that we use, as
+# https://keda.sh/docs/2.18/reference/scaledobject-spec/ and .../scalers/apache-kafka/, .../scalers/cpu/ list them.
+NUMBER_AS_TEXT = {"type": "string", "pattern": "^[1-9][0-9]*$"}
+FLAG_AS_TEXT = {"enum": ["true", "false"]}
+TRIGGERS = {
+    "kafka": fields({"bootstrapServers": {"type": "string", "pattern": r"^[^\s:]+:\d+(,[^\s:]+:\d+)*$"}, "consumerGroup": {"type": "string"},
+                     "topic": {"type": "string"}, "lagThreshold": NUMBER_AS_TEXT, "activationLagThreshold": NUMBER_AS_TEXT,
+                     "offsetResetPolicy": {"enum": ["latest", "earliest"]}, "allowIdleConsumers": FLAG_AS_TEXT,
+                     "scaleToZeroOnInvalidOffset": FLAG_AS_TEXT, "excludePersistentLag": FLAG_AS_TEXT,
+                     "limitToPartitionsWithLag": FLAG_AS_TEXT, "version": {"type": "string"}, "partitionLimitation": {"type": "string"}},
+                    "bootstrapServers", "consumerGroup", "topic", "lagThreshold"),
+    "cpu": fields({"value": NUMBER_AS_TEXT, "containerName": {"type": "string"}}, "value"),
+}
+COUNT = {"type": "integer", "minimum": 0}
+SCALED_OBJECT = fields({
+    "apiVersion": {"const": "keda.sh/v1alpha1"}, "kind": {"const": "ScaledObject"}, "metadata": {"type": "object"},
+    "spec": fields({
+        "scaleTargetRef": fields({"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "name": {"type": "string"},
+                                  "envSourceContainerName": {"type": "string"}}, "name"),
+        "pollingInterval": COUNT, "cooldownPeriod": COUNT, "initialCooldownPeriod": COUNT, "idleReplicaCount": COUNT,
+        "minReplicaCount": COUNT, "maxReplicaCount": COUNT, "fallback": {"type": "object"}, "advanced": {"type": "object"},
+        "triggers": {"type": "array", "minItems": 1, "items": {"oneOf": [
+            fields({"type": {"const": kind}, "name": {"type": "string"}, "metadata": metadata, "useCachedMetrics": {"type": "boolean"},
+                    "metricType": {"enum": ["AverageValue", "Value"] if kind == "kafka" else ["Utilization", "AverageValue"]},
+                    "authenticationRef": fields({"name": {"type": "string"}, "kind": {"type": "string"}}, "name")},
+                   "type", "metadata") for kind, metadata in TRIGGERS.items()]}},
+    }, "scaleTargetRef", "triggers"),
+}, "apiVersion", "kind", "metadata", "spec")
 
 
 # --- docker-compose.yml ------------------------------------------------------------------------------------------
@@ -49,6 +99,7 @@ def service_of(program):
 def test_compose_gives_each_program_its_settings(program):
     service = service_of(program)
     assert service["command"] == [program]
+    assert seconds(service["stop_grace_period"]) >= longest_stop_s(program) + 10
     check_settings(program, service["environment"])
     files = [value for value in service["environment"].values() if value.startswith("/run/secrets/")]
     assert sorted(files) == sorted(f"/run/secrets/{name}" for name in service.get("secrets", []))
@@ -207,7 +258,8 @@ def test_kubernetes_pods_keep_what_is_promised(rendered, overlay):
             assert {"startupProbe", "livenessProbe", "readinessProbe", "lifecycle"} <= set(container)
             assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
             assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
-            assert pod["terminationGracePeriodSeconds"] >= 20 + 5 + 10
+            pause_s = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+            assert pod["terminationGracePeriodSeconds"] >= pause_s + longest_stop_s(name) + 10
             assert pod["topologySpreadConstraints"]
             assert workload["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert not of_kind(documents, "Secret")
@@ -246,6 +298,22 @@ def test_kubernetes_scales_and_survives_evictions(rendered):
         assert ("replicas" in one["spec"]) == (name_of(one) == "wxbus-token-service")
     assert not of_kind(dev, "ScaledObject", "HorizontalPodAutoscaler")
     assert {one["spec"]["replicas"] for one in of_kind(dev, "Deployment")} == {1}
+
+
+def test_scaled_objects_are_what_keda_allows(rendered):
+    allowed = jsonschema.Draft202012Validator(SCALED_OBJECT)
+    scaled = of_kind(rendered["production"], "ScaledObject")
+    assert len(scaled) == 1 + len(BUSINESSES)
+    for one in scaled:
+        allowed.validate(one)
+        spec = one["spec"]
+        assert spec["minReplicaCount"] <= spec["maxReplicaCount"]
+        target, = [each for each in of_kind(rendered["production"], "Deployment") if name_of(each) == spec["scaleTargetRef"]["name"]]
+        # KEDA measures CPU against what a container requests.
+        assert "cpu" in target["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]
+        for wrong in ({"minReplicas": 1}, {"triggers": []}, {"maxReplicaCount": "12"},
+                      {"triggers": [{"type": "kafka", "metadata": {**spec["triggers"][0]["metadata"], "lagThreshold": 500}}]}):
+            assert not allowed.is_valid({**one, "spec": {**spec, **wrong}}), wrong
 
 
 def test_kubernetes_closes_what_is_not_named(rendered):
