@@ -1,4 +1,5 @@
 #include "common/httpd/internal.h"
+#include "common/httpd/settings.h"
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
@@ -17,11 +18,7 @@
 
 #include "common/base/banned.h"
 
-#define DEFAULT_THREADS       16
-#define DEFAULT_REQUEST_MS    3000
-#define DEFAULT_KEEP_ALIVE_MS 1000
-#define DEFAULT_HEADER_MAX    (16 * 1024)
-#define FETCH_MS              100 /* for connections that came before the server stopped accepting */
+#define FETCH_MS 100 /* for connections that came before the server stopped accepting */
 
 /* --- the request -----------------------------------------------------------------------------------------
  */
@@ -219,49 +216,6 @@ static void on_close(const struct mg_connection *conn)
 /* --- the server ------------------------------------------------------------------------------------------
  */
 
-/* "host:port" as CivetWeb wants it. It reads letters after a port as flags ("8080s" is TLS) and commas as
- * more addresses, so the port is checked here. */
-static int listen_spec(const char *listen, char *out, size_t size, struct err *err)
-{
-	const char *colon = listen ? strrchr(listen, ':') : NULL;
-	int64_t port;
-
-	if (!colon || strchr(listen, ',') || str_to_int64(colon + 1, strlen(colon + 1), 0, 65535, &port) < 0)
-		return err_set(err, ERR_FATAL, 0, "no address to listen on: want host:port or :port");
-	if ((size_t)snprintf(out, size, "%s%s", colon == listen ? "0.0.0.0" : "", listen) >= size)
-		return err_set(err, ERR_FATAL, 0, "the address to listen on is too long");
-	return 0;
-}
-
-struct settings {
-	char listen[300], threads[16], request_ms[24], keep_alive_ms[24], header_max[24], queue[16];
-	const char *list[32];
-};
-
-static int settings_fill(
-	struct settings *s, const struct httpd_options *o, const struct httpd *h, struct err *err)
-{
-	int threads = o->threads > 0 ? o->threads : DEFAULT_THREADS;
-	const char *list[] = {"listening_ports", s->listen, "num_threads", s->threads, "request_timeout_ms",
-		s->request_ms, "keep_alive_timeout_ms", s->keep_alive_ms, "max_request_size", s->header_max,
-		"connection_queue", s->queue, "listen_backlog", "1024", "tcp_nodelay", "1",
-		"enable_keep_alive", "yes",
-		/* The handler gets the path as sent: decoded, "/path%00x" would be "/path". */
-		"decode_url", "no", "decode_query_string", "no", "enable_auth_domain_check", "no",
-		"enable_directory_listing", "no", NULL};
-
-	if (listen_spec(o->listen, s->listen, sizeof(s->listen), err) < 0)
-		return -1;
-	snprintf(s->threads, sizeof(s->threads), "%d", threads);
-	snprintf(s->queue, sizeof(s->queue), "%d", threads > 64 ? threads : 64);
-	snprintf(s->request_ms, sizeof(s->request_ms), "%ld", h->request_timeout_ms);
-	snprintf(s->keep_alive_ms, sizeof(s->keep_alive_ms), "%ld", h->keep_alive_timeout_ms);
-	snprintf(s->header_max, sizeof(s->header_max), "%zu",
-		o->header_max > 0 ? o->header_max : DEFAULT_HEADER_MAX);
-	memcpy(s->list, list, sizeof(list));
-	return 0;
-}
-
 static int server_start(struct httpd *h, const struct httpd_options *o, struct err *err)
 {
 	const struct mg_callbacks callbacks = {.begin_request = on_request,
@@ -271,11 +225,11 @@ static int server_start(struct httpd *h, const struct httpd_options *o, struct e
 		.init_connection = on_open,
 		.connection_close = on_close};
 	struct mg_server_port port;
-	struct settings settings;
+	struct httpd_settings settings;
 	struct mg_init_data init = {
 		.callbacks = &callbacks, .user_data = h, .configuration_options = settings.list};
 
-	if (settings_fill(&settings, o, h, err) < 0)
+	if (httpd_settings_fill(&settings, o, err) < 0)
 		return -1;
 	if (!(h->mg = mg_start2(&init, NULL)))
 		return err_set(err, ERR_FATAL, 0, "cannot listen: %s",
@@ -304,9 +258,8 @@ int httpd_new(
 	h->handler = handler;
 	h->arg = arg;
 	h->refused = o->refused;
-	h->request_timeout_ms = o->request_timeout_ms > 0 ? o->request_timeout_ms : DEFAULT_REQUEST_MS;
-	h->keep_alive_timeout_ms =
-		o->keep_alive_timeout_ms > 0 ? o->keep_alive_timeout_ms : DEFAULT_KEEP_ALIVE_MS;
+	h->request_timeout_ms = httpd_request_timeout_ms(o);
+	h->keep_alive_timeout_ms = httpd_keep_alive_timeout_ms(o);
 	h->allow_chunked = o->allow_chunked;
 	h->listen_fd = h->quiet_fd = h->old_fd = -1;
 	pthread_mutex_init(&h->lock, NULL);
