@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import datetime
 
-from wxbus_testing import figures
+from wxbusdev import machine
 
 # Of a Judgement, and as it is called in the table.
 _COUNTS = (("pushes", "pushes"), ("acknowledged", "acknowledged"), ("replies", "replies"), ("calls", "calls"),
@@ -68,7 +68,7 @@ class Report:
     def markdown(self):
         minutes = (datetime.datetime.now() - self._began).total_seconds() / 60
         lines = ["# Faults under load", "",
-                 f"`{self._command}`, {minutes:.0f} minutes, {figures.machine()}; Kafka, PostgreSQL, the simulated "
+                 f"`{self._command}`, {minutes:.0f} minutes, {machine.description()}; Kafka, PostgreSQL, the simulated "
                  "Weixin and the harness share these cores.", "", LEGEND, ""]
         rows = [row.cells(name) for name, row in sorted(self._rows.items(), key=lambda item: item[0] == ALL)]
         lines += [_line(_TITLES), "|---|" + "---:|" * (len(_TITLES) - 2) + "---|", *map(_line, rows), ""]

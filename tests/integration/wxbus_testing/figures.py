@@ -4,11 +4,10 @@ A test says record_property("name", "value with its unit"), which is pytest's ow
 is also written to build/full-size.md, ready to be kept under docs/.
 """
 
-import datetime
 import os
 import pathlib
-import platform
-import subprocess
+
+from wxbusdev import machine
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 REPORT = ROOT / "build" / "full-size.md"
@@ -40,27 +39,8 @@ def pytest_terminal_summary(terminalreporter):
 
 def _markdown():
     lines = ["# Measured at full size", "",
-             f"`./dev test --long`, {machine()}; Kafka, PostgreSQL, the simulated Weixin and the tests share these cores.",
-             "",
+             f"`./dev test --long`, {machine.description()}; Kafka, PostgreSQL, the simulated "
+             "Weixin and the tests share these cores.", "",
              "| test | what | measured |", "|---|---|---|"]
     lines += [f"| {test} | {what} | {value} |" for test, what, value in _rows]
     return "\n".join(lines) + "\n"
-
-
-def machine():
-    """Date, commit, machine and compiler, for the head of a table."""
-    return (f"{datetime.date.today()}, commit {_output('git', 'rev-parse', '--short', 'HEAD')}, {os.cpu_count()} cores, "
-            f"{_memory_gib()} GiB, {_distribution()}, Linux {platform.release()}, "
-            f"{_output('gcc', '--version').splitlines()[0]}")
-
-
-def _output(*argv):
-    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _memory_gib():
-    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2 ** 30)
-
-
-def _distribution():
-    return platform.freedesktop_os_release()["PRETTY_NAME"]

@@ -3,7 +3,8 @@
  *            (unless WXBUS_PROBE_MENDED is set: the bug is mended)
  *   reply    it is answered with itself        ask      the result of a call of it becomes an effect
  *   tell     the same, of a template message (T1) that says the text to the fan
- * What is handled is a row of `effects`, written in the event's own transaction. */
+ * What is handled is a row of `effects`, written in the event's own transaction.
+ * Of voice nothing is made: with it ./dev bench measures the SDK itself. */
 #include "services/business/sdk/sdk.h"
 
 #include "common/base/str.h"
@@ -74,6 +75,13 @@ static enum settlement on_tags(struct event *e, void *arg)
 	return note(e, event_str(e, "outcome"), &err) < 0 ? event_failed(e, &err, true) : SETTLE_DONE;
 }
 
+static enum settlement on_nothing(struct event *e, void *arg)
+{
+	(void)e;
+	(void)arg;
+	return SETTLE_DONE;
+}
+
 static int erase(const struct erasure *who, struct pg *pg, void *arg, struct err *err)
 {
 	(void)arg;
@@ -83,6 +91,7 @@ static int erase(const struct erasure *who, struct pg *pg, void *arg, struct err
 static const struct business_route routes[] = {
 	BUSINESS_ONCE("weixin.message.text", on_text),
 	BUSINESS_ONCE("wxbus.api.result.tags", on_tags),
+	BUSINESS_ONCE("weixin.message.voice", on_nothing),
 };
 
 static const struct business_def probe = {
