@@ -13,6 +13,7 @@ from wxbusdev.service import http_request
 
 LIST = "/cgi-bin/component/api_get_authorizer_list"
 INFO = "/cgi-bin/component/api_get_authorizer_info"
+COMPONENT_TOKEN = "/cgi-bin/component/api_component_token"
 
 
 class SyncWorld(World):
@@ -206,6 +207,62 @@ def test_a_refusal_of_the_platform_is_held_against_no_account(world):
     assert "61004" in state["error"] and state["retry_in"] > 20         # somebody must set it right first
     world.database("UPDATE token_service.syncs SET retry_at = now() WHERE id = %s", state["id"])
     assert world.findings(world.wait_over(state["id"])) == {lost: "added"}
+
+
+def wait_failed_step(world, number):
+    wait_until(lambda: world.state(number)["attempts_failed"] >= 1 or world.state(number)["ended_at"], 20,
+               "the failed step")
+    return world.state(number)
+
+
+def go_on(world, number):
+    """Somebody has set it right: nothing waits any longer."""
+    world.sim.call("/admin/faults/clear")
+    world.database("UPDATE token_service.platforms SET retry_at = NULL, failures = 0")
+    world.database("UPDATE token_service.syncs SET retry_at = now() WHERE id = %s", number)
+    return world.wait_over(number)
+
+
+@pytest.mark.parametrize("errcode", [40013, 61003, 40125])
+def test_a_component_token_refused_while_pruning_prunes_nobody(world, errcode):
+    """The component's token is void, and Weixin gives no other: its answer to that is nobody else's."""
+    kept, gone = world.new_account(), world.new_account()
+    for appid in (kept, gone):
+        world.authorize(appid)
+    time.sleep(1.1)                     # Weixin's times are whole seconds
+    world.lose_end(gone)
+    world.sim.call("/admin/faults", path=LIST, body='{"total_count":0,"list":[]}', count=1)    # all may be missing
+    world.sim.call("/admin/faults", path=INFO, errcode=40001, count=10 ** 6)
+    world.sim.call("/admin/faults", path=COMPONENT_TOKEN, errcode=errcode, count=10 ** 6)
+    _, state = world.start_sync(prune=True)
+    state = wait_failed_step(world, state["id"])
+    assert state["step"] == "missing" and "no component token" in state["error"]
+    assert f"errcode {errcode}" in world.deployment.service(SERVICE).log_text()
+    assert world.findings(state) == {} and world.row(gone, "state") == [("authorized",)]
+    state = go_on(world, state["id"])
+    assert world.findings(state) == {gone: "pruned"} and world.row(kept, "state") == [("authorized",)]
+
+
+@pytest.mark.parametrize("errcode", [40013, 61003])
+def test_who_is_gone_is_asked_for_twice_and_the_platform_in_between(world, errcode):
+    kept, gone = world.new_account(), world.new_account()
+    for appid in (kept, gone):
+        world.authorize(appid)
+    time.sleep(1.1)                     # Weixin's times are whole seconds
+    world.lose_end(gone)
+    # Weixin says it of everybody, and then of the platform's own call.
+    world.sim.call("/admin/faults", path=LIST, body='{"total_count":0,"list":[]}', count=1)
+    world.sim.call("/admin/faults", path=LIST, errcode=40013, count=1)
+    world.sim.call("/admin/faults", path=INFO, errcode=errcode, count=10 ** 6)
+    _, state = world.start_sync(prune=True)
+    state = wait_failed_step(world, state["id"])
+    assert state["step"] == "missing" and "errcode 40013" in state["error"] and world.findings(state) == {}
+    assert world.findings(go_on(world, state["id"])) == {gone: "pruned"}
+    # Or once of each account, and then no more.
+    world.sim.call("/admin/faults", path=LIST, body='{"total_count":0,"list":[]}', count=1)
+    world.sim.call("/admin/faults", path=INFO, errcode=errcode, count=1)
+    state = world.sync(prune=True)
+    assert (state["step"], world.findings(state)) == ("done", {}) and world.row(kept, "state") == [("authorized",)]
 
 
 def test_who_authorizes_while_a_sync_runs_is_neither_missing_nor_pruned(world):

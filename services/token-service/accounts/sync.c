@@ -362,22 +362,57 @@ static int read_page(struct sync_worker *w, struct sync *y, struct err *err)
 /* --- who is missing ----------------------------------------------------------------------------------------
  */
 
-static int ask_for_missing(struct sync_worker *w, struct sync *y, const char *appid, struct err *err)
+/* ACCOUNT_REFUSED: Weixin's refusal is about the account; *errcode_out is its code. */
+#define ACCOUNT_REFUSED 1
+
+static int ask_of(const struct sync_worker *w, struct settling *s, int64_t deadline_ms, int *errcode_out,
+	struct err *err)
 {
-	struct settling s = {.x = w->x, .y = y, .id = id_of(y, appid), .finding = SYNC_KNOWN};
 	struct weixin_info info = {.user_name = NULL};
-	int rc = exchange_ask_info(w->x, &s.id, clock_mono_ms() + CALL_MS, &info, err);
+	int rc = exchange_ask_info(w->x, &s->id, deadline_ms, &info, err);
 
 	weixin_info_release(&info);
 	if (rc < 0 && !is_final(err))
 		return rc;
-	if (rc != 0) {
-		s.errcode = err->code;
-		s.finding = y->prune && !y->dry_run &&
-					    (err->code == ERRCODE_NOT_GIVEN || err->code == ERRCODE_APPID)
-				    ? SYNC_PRUNED
-				    : SYNC_MISSING;
-	}
+	*errcode_out = rc != 0 ? err->code : 0;
+	return rc != 0 ? ACCOUNT_REFUSED : 0;
+}
+
+/* 40013 (no such appid) may also be said of the platform's appid, and an account that is un-authorized by
+ * mistake has to scan again: so Weixin must tell the same twice, and take the platform's own call in between.
+ * As ask_of(). */
+static int ask_again(const struct sync_worker *w, struct settling *s, int64_t deadline_ms, int *errcode_out,
+	struct err *err)
+{
+	struct weixin_list list = {.total = 0};
+	struct sync head = {.offset = 0};
+	struct ask ask = {&head, &list};
+	int rc;
+
+	(void)str_copy(head.component_appid, sizeof(head.component_appid), s->id.component_appid);
+	rc = credentials_call(w->x->credentials, s->id.component_appid, call_list, &ask, deadline_ms, err);
+	weixin_list_release(&list);
+	return rc < 0 ? rc : ask_of(w, s, deadline_ms, errcode_out, err);
+}
+
+static bool is_gone(int errcode)
+{
+	return errcode == ERRCODE_NOT_GIVEN || errcode == ERRCODE_APPID;
+}
+
+static int ask_for_missing(struct sync_worker *w, struct sync *y, const char *appid, struct err *err)
+{
+	struct settling s = {.x = w->x, .y = y, .id = id_of(y, appid), .finding = SYNC_KNOWN};
+	int64_t deadline_ms = clock_mono_ms() + CALL_MS;
+	bool prune = y->prune && !y->dry_run;
+	int rc = ask_of(w, &s, deadline_ms, &s.errcode, err);
+
+	if (rc == ACCOUNT_REFUSED && prune && is_gone(s.errcode))
+		rc = ask_again(w, &s, deadline_ms, &s.errcode, err);
+	if (rc < 0)
+		return rc;
+	if (rc == ACCOUNT_REFUSED)
+		s.finding = prune && is_gone(s.errcode) ? SYNC_PRUNED : SYNC_MISSING;
 	return settle(w, y, &s, err);
 }
 

@@ -151,6 +151,16 @@ static int call_in_time(struct credentials *c, component_call call, const char *
 	return call(c->api, component_token, arg, err);
 }
 
+/* The call was not made, whatever became of the one that fetches a token; and what Weixin says of the
+ * platform's own credential says nothing of what was asked for. */
+static int no_token(const struct credential_id *id, int rc, struct err *err)
+{
+	if (rc > 0 || (id->appid[0] && err->kind == ERR_REJECT))
+		return rc;
+	err->kind = ERR_RETRY;
+	return err_prefix(err, "%s", id->appid[0] ? "no token" : "no component token");
+}
+
 int credentials_call_as(struct credentials *c, const struct credential_id *id, component_call call, void *arg,
 	int64_t deadline_mono_ms, struct err *err)
 {
@@ -158,15 +168,15 @@ int credentials_call_as(struct credentials *c, const struct credential_id *id, c
 	char refused[65];
 	int rc;
 
-	rc = credentials_get(c, id, deadline_mono_ms, &token, err);
-	if (rc == 0)
-		rc = call_in_time(c, call, token.text, arg, deadline_mono_ms, err);
-	if (rc < 0 && token.text && err->kind == ERR_REJECT && reaction_of(err->code) == REACTION_AUTH) {
+	if ((rc = credentials_get(c, id, deadline_mono_ms, &token, err)) != 0)
+		return no_token(id, rc, err);
+	rc = call_in_time(c, call, token.text, arg, deadline_mono_ms, err);
+	if (rc < 0 && err->kind == ERR_REJECT && reaction_of(err->code) == REACTION_AUTH) {
 		memcpy(refused, token.sha256, sizeof(refused));
 		token_release(&token);
-		rc = credentials_replace(c, id, refused, deadline_mono_ms, &token, err);
-		if (rc == 0)
-			rc = call_in_time(c, call, token.text, arg, deadline_mono_ms, err);
+		if ((rc = credentials_replace(c, id, refused, deadline_mono_ms, &token, err)) != 0)
+			return no_token(id, rc, err);
+		rc = call_in_time(c, call, token.text, arg, deadline_mono_ms, err);
 	}
 	token_release(&token);
 	return rc;

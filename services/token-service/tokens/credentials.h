@@ -38,14 +38,15 @@ int credentials_replace(struct credentials *c, const struct credential_id *id, c
 	int64_t deadline_mono_ms, struct token *out, struct err *err);
 
 /* One call that needs the component's token; made once more, with a newer one, if Weixin says that the token
- * is no longer good; none is begun after the deadline. ERR_RETRY: there is no token now. Otherwise what
- * `call` returns. */
+ * is no longer good; none is begun after the deadline. ERR_RETRY: there is no token now, also when Weixin
+ * refuses the platform's own credential: no refusal of that reaches the caller as one of his call. Otherwise
+ * what `call` returns. */
 typedef int (*component_call)(struct weixin_api *w, const char *token, void *arg, struct err *err);
 int credentials_call(struct credentials *c, const char *component_appid, component_call call, void *arg,
 	int64_t deadline_mono_ms, struct err *err);
 
 /* The same with an account's token (`call` gets that), or with the component's if the appid is "". Also
- * CREDENTIAL_UNKNOWN, _UNAUTHORIZED, _NONE. */
+ * CREDENTIAL_UNKNOWN, _UNAUTHORIZED, _NONE; ERR_REJECT also if Weixin refuses the account a token. */
 int credentials_call_as(struct credentials *c, const struct credential_id *id, component_call call, void *arg,
 	int64_t deadline_mono_ms, struct err *err);
 
