@@ -4,13 +4,16 @@
 
 #include "common/base/banned.h"
 
-#define WHO_MAX 64
-
-static _Thread_local char actor[WHO_MAX + 1] = AUDIT_SELF;
+static _Thread_local char actor[AUDIT_WHO_MAX + 1] = AUDIT_SELF;
 
 void audit_as(const char *who)
 {
 	(void)str_copy(actor, sizeof(actor), who);
+}
+
+const char *audit_actor(void)
+{
+	return actor;
 }
 
 int audit_add(

@@ -314,6 +314,7 @@ def test_an_account_is_put_on_test_and_shown_by_the_operator_s_commands(world):
     assert 7000 < token["expires_in"] <= 7200 and 500 < token["refresh_in"] < token["expires_in"]
     assert (token["failures"], token["refreshes_today"], token["refused_errcode"], token["refresh_tokens_kept"]) == (
         0, 0, 0, 1)
+    assert (token["refreshes"], token["refreshed_by"], token["refreshed_at"]) == (0, None, None)
     world.deployment.command("accounts", "channel", world.component, appid, "live")
     assert world.directory(appid, lambda other: other["version"] > row["version"])["channel"] == "live"
     for command in (("channel", world.component, appid, "both"), ("channel", world.component, appid),

@@ -1,5 +1,6 @@
 """What would hold up an account, or wear out its day's calls, if it were waited for or tried for ever."""
 
+import json
 import time
 
 import pytest
@@ -70,3 +71,38 @@ def test_an_account_without_a_refresh_token_is_not_looked_for_again_and_again(wo
                    appid)
     wait_until(lambda: row(world, appid, "refresh_at") == (None,), 20, "no longer due")
     assert world.calls("api_authorizer_token", appid) == []
+
+
+def audited(world, appid):
+    """Of its refreshes: (who, what, detail)."""
+    return world.database("SELECT who, what, detail FROM token_service.audit WHERE appid = %s AND what LIKE 'refresh%%'"
+                          " ORDER BY id", appid)
+
+
+def refresh_by_itself(world, appid):
+    before = row(world, appid, "refreshes")[0]
+    world.database("UPDATE token_service.accounts SET refresh_at = now(), retry_at = NULL WHERE appid = %s", appid)
+    wait_until(lambda: row(world, appid, "refreshes")[0] == before + 1, 20, "the refresh")
+
+
+def test_the_audit_counts_ordinary_refreshes_and_keeps_the_others_as_rows(world):
+    appid = world.new_account()
+    world.authorize(appid)
+    for _ in range(2):
+        refresh_by_itself(world, appid)
+    assert audited(world, appid) == []
+    shown = json.loads(world.deployment.command("accounts", "show", world.component, appid).stdout)["token"]
+    assert (shown["refreshes"], shown["refreshed_by"]) == (2, "token-service") and shown["refreshed_at"].endswith("Z")
+    assert world.refresh(appid, world.token(appid)[1]["token"])[0] == 200
+    assert row(world, appid, "refreshes, refreshed_by") == (3, "api-proxy")
+    assert audited(world, appid) == [("api-proxy", "refreshed", "")]
+    world.sim.call("/admin/faults", path="/cgi-bin/component/api_authorizer_token", errcode=-1, count=2)
+    refresh_by_itself(world, appid)
+    rows = audited(world, appid)
+    assert [one[:2] for one in rows[1:]] == [("token-service", "refresh failed"), ("token-service", "refreshed")]
+    assert "errcode -1" in rows[1][2] and rows[2][2] == "failed before: 2"
+    refresh_by_itself(world, appid)
+    assert audited(world, appid) == rows
+    # A platform's own are a dozen a day.
+    assert world.database("SELECT count(*) > 0 FROM token_service.audit WHERE appid = '' AND what = 'refreshed'") == [
+        (True,)]

@@ -95,7 +95,11 @@ static const struct argp audit_argp = {
 	.doc = "Print who authorized, refreshed and changed what and when, the newest first: time, platform, "
 	       "account, on whose behalf (`weixin`: a push; `browser`: a person on a page of ours; "
 	       "`token-service`: by itself; else the name of the internal key), what, and details.\v"
-	       "token-service keeps it for its WXBUS_AUDIT_DAYS.",
+	       "token-service keeps it for its WXBUS_AUDIT_DAYS. Of the refreshes of accounts' tokens it "
+	       "keeps those "
+	       "that somebody asked for, the first that fails in a row, and the one that works again; `wxbus "
+	       "accounts "
+	       "show` tells how many there were, and of the last one when and on whose behalf.",
 };
 
 #define LINE "%-24s  %-20s  %-20s  %-14s  %-14s  %s\n"

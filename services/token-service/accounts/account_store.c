@@ -5,7 +5,6 @@
 #include "common/base/str.h"
 #include "common/json/json.h"
 #include "proto/account.h"
-#include "services/token-service/audit.h"
 #include "services/token-service/events/event_store.h"
 #include "services/token-service/events/outbox.h"
 #include "services/token-service/tokens/schedule.h"
@@ -659,7 +658,8 @@ static int status_body(struct pg *pg, void *arg, struct err *err)
 		    " CASE WHEN calls_on = (now() AT TIME ZONE 'UTC')::date THEN calls ELSE 0 END, "
 		    "refused_errcode,"
 		    " (SELECT count(*) FROM token_service.refresh_token_history h"
-		    "  WHERE h.component_appid = a.component_appid AND h.appid = a.appid)"
+		    "  WHERE h.component_appid = a.component_appid AND h.appid = a.appid),"
+		    " refreshes, coalesce((extract(epoch FROM refreshed_at) * 1000)::bigint, 0), refreshed_by"
 		    " FROM token_service.accounts a WHERE component_appid = $1 AND appid = $2",
 		    &res, err, pg_text(s->id->component_appid), pg_text(s->id->appid)) < 0)
 		return -1;
@@ -672,7 +672,11 @@ static int status_body(struct pg *pg, void *arg, struct err *err)
 			.calls_today = (int)pg_value_int(res, 0, 3),
 			.refused_errcode = (int)pg_value_int(res, 0, 4),
 			.refresh_tokens = pg_value_int(res, 0, 5),
+			.refreshes = pg_value_int(res, 0, 6),
+			.refreshed_ms = pg_value_int(res, 0, 7),
 		};
+	if (rc == 0)
+		(void)str_copy(s->out->refreshed_by, sizeof(s->out->refreshed_by), pg_value(res, 0, 8));
 	pg_result_free(&res);
 	return rc;
 }

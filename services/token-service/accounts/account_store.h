@@ -1,6 +1,7 @@
 #ifndef SERVICES_TOKEN_SERVICE_ACCOUNTS_ACCOUNT_STORE_H
 #define SERVICES_TOKEN_SERVICE_ACCOUNTS_ACCOUNT_STORE_H
 
+#include "services/token-service/audit.h"
 #include "services/token-service/tokens/credential_store.h"
 #include "services/token-service/store.h"
 #include "services/token-service/tokens/weixin_decode.h"
@@ -75,6 +76,9 @@ struct account_status {
 	int calls_today;        /* refreshes begun on this day of UTC */
 	int refused_errcode;    /* Weixin takes none of its refresh tokens; 0: it does */
 	int64_t refresh_tokens; /* in the history */
+	int64_t refreshes;      /* since the account is known here */
+	int64_t refreshed_ms;   /* the last one; 0: none */
+	char refreshed_by[AUDIT_WHO_MAX + 1];
 };
 int account_status(
 	const struct store *s, const struct credential_id *id, struct account_status *out, struct err *err);

@@ -216,6 +216,7 @@ struct ending {
 	const struct weixin_token *token;
 	int64_t elapsed_ms;
 	int64_t retry_ms; /* 0: given back, neither success nor failure */
+	const char *why;  /* credential_fail()'s */
 	int errcode;      /* credential_refuse()'s */
 };
 
@@ -271,6 +272,18 @@ int credential_keep_in_history(struct pg *pg, const struct credential_id *id, co
 		pg_bytea(sha256, sizeof(sha256)));
 }
 
+/* Not each one: audit.h. */
+static int note_refreshed(struct pg *pg, const struct credential_id *id, int failed, struct err *err)
+{
+	char detail[32] = "";
+
+	if (failed == 0 && strcmp(audit_actor(), AUDIT_SELF) == 0)
+		return 0;
+	if (failed > 0)
+		(void)snprintf(detail, sizeof(detail), "failed before: %d", failed);
+	return audit_add(pg, id, "refreshed", detail, err);
+}
+
 static int store_account(struct pg *pg, const struct ending *e, const struct keys *keys,
 	const struct buf *token, struct err *err)
 {
@@ -284,15 +297,21 @@ static int store_account(struct pg *pg, const struct ending *e, const struct key
 		e->token->refresh_token, &refresh_token);
 	rc = PG_EXEC(pg,
 		"UPDATE token_service.accounts" TOKEN_SET ", refresh_token = coalesce($6, refresh_token),"
-		" refused_at = NULL, refused_errcode = 0"
-		" WHERE component_appid = $4 AND appid = $5 AND fence = $7 AND state = 'authorized'",
+		" refused_at = NULL, refused_errcode = 0,"
+		" refreshed_at = now(), refreshed_by = $8, refreshes = refreshes + 1"
+		" FROM (SELECT failures AS failed FROM token_service.accounts"
+		"   WHERE component_appid = $4 AND appid = $5) was"
+		" WHERE component_appid = $4 AND appid = $5 AND fence = $7 AND state = 'authorized'"
+		" RETURNING was.failed",
 		&res, err, seal_param(token), pg_int8(e->token->expires_in_s * 1000 - e->elapsed_ms),
 		pg_int8(refresh_ms), pg_text(id->component_appid), pg_text(id->appid),
-		seal_param(&refresh_token), pg_int8(e->fence));
+		seal_param(&refresh_token), pg_int8(e->fence), pg_text(audit_actor()));
 	if (rc == 0)
-		rc = pg_affected(res) > 0 ? 0 : LEASE_BUSY;
+		rc = pg_rows(res) > 0 ? 0 : LEASE_BUSY;
 	if (rc == 0 && refresh_token.len)
 		rc = credential_keep_in_history(pg, id, e->token->refresh_token, &refresh_token, err);
+	if (rc == 0)
+		rc = note_refreshed(pg, id, (int)pg_value_int(res, 0, 0), err);
 	pg_result_free(&res);
 	buf_release(&refresh_token);
 	return rc;
@@ -309,7 +328,7 @@ static int store_body_token(struct pg *pg, void *arg, struct err *err)
 		keys->master, SEALED_TOKEN, e->id->component_appid, e->id->appid, e->token->token, &token);
 	rc = is_platform(e->id) ? store_platform(pg, e, &token, err)
 				: store_account(pg, e, keys, &token, err);
-	if (rc == 0)
+	if (rc == 0 && is_platform(e->id))
 		rc = audit_add(pg, e->id, "refreshed", "", err);
 	buf_release(&token);
 	keyring_give(e->s->keyring, &keys);
@@ -319,14 +338,14 @@ static int store_body_token(struct pg *pg, void *arg, struct err *err)
 int credential_store(const struct store *s, const struct credential_id *id, int64_t fence,
 	const struct weixin_token *token, int64_t elapsed_ms, struct err *err)
 {
-	struct ending e = {s, id, fence, token, elapsed_ms, 0, 0};
+	struct ending e = {.s = s, .id = id, .fence = fence, .token = token, .elapsed_ms = elapsed_ms};
 
 	return store_tx(s, store_body_token, &e, err);
 }
 
-static int end_body(struct pg *pg, void *arg, struct err *err)
+/* *failures_out: in a row now. */
+static int end_claim(struct pg *pg, const struct ending *e, int *failures_out, struct err *err)
 {
-	const struct ending *e = arg;
 	struct pg_result *res = NULL;
 	int rc;
 
@@ -340,32 +359,46 @@ static int end_body(struct pg *pg, void *arg, struct err *err)
 	" ELSE refresh_at END, calls = calls - CASE WHEN $1 > 0 OR calls = 0 THEN 0 ELSE 1 END"
 	rc = is_platform(e->id) ? PG_EXEC(pg,
 					  "UPDATE token_service.platforms" END_SET
-					  " WHERE component_appid = $2 AND fence = $3",
+					  " WHERE component_appid = $2 AND fence = $3 RETURNING failures",
 					  &res, err, pg_int8(e->retry_ms), pg_text(e->id->component_appid),
 					  pg_int8(e->fence))
 				: PG_EXEC(pg,
 					  "UPDATE token_service.accounts" END_SET
-					  " WHERE component_appid = $2 AND fence = $3 AND appid = $4",
+					  " WHERE component_appid = $2 AND fence = $3 AND appid = $4"
+					  " RETURNING failures",
 					  &res, err, pg_int8(e->retry_ms), pg_text(e->id->component_appid),
 					  pg_int8(e->fence), pg_text(e->id->appid));
 	if (rc == 0)
-		rc = pg_affected(res) > 0 ? 0 : LEASE_BUSY;
+		rc = pg_rows(res) > 0 ? 0 : LEASE_BUSY;
+	if (rc == 0)
+		*failures_out = (int)pg_value_int(res, 0, 0);
 	pg_result_free(&res);
 	return rc;
 }
 
-int credential_fail(const struct store *s, const struct credential_id *id, int64_t fence, int64_t retry_ms,
-	struct err *err)
+/* A failure that goes on is told once. */
+static int fail_body(struct pg *pg, void *arg, struct err *err)
 {
-	struct ending e = {s, id, fence, NULL, 0, retry_ms, 0};
+	const struct ending *e = arg;
+	int failures = 0;
+	int rc = end_claim(pg, e, &failures, err);
 
-	return store_run(s, end_body, &e, err);
+	return rc == 0 && failures == 1 ? audit_add(pg, e->id, "refresh failed", e->why, err) : rc;
+}
+
+int credential_fail(const struct store *s, const struct credential_id *id, int64_t fence, int64_t retry_ms,
+	const char *why, struct err *err)
+{
+	struct ending e = {.s = s, .id = id, .fence = fence, .retry_ms = retry_ms, .why = why};
+
+	return store_tx(s, fail_body, &e, err);
 }
 
 /* What cannot be refreshed is not due either, or it would be claimed again at once. */
 static int release_body(struct pg *pg, void *arg, struct err *err)
 {
 	const struct ending *e = arg;
+	int failures;
 
 	if (!is_platform(e->id) &&
 		PG_EXEC(pg,
@@ -375,12 +408,12 @@ static int release_body(struct pg *pg, void *arg, struct err *err)
 			NULL, err, pg_text(e->id->component_appid), pg_text(e->id->appid),
 			pg_int8(e->fence)) < 0)
 		return -1;
-	return end_body(pg, arg, err);
+	return end_claim(pg, e, &failures, err);
 }
 
 int credential_release(const struct store *s, const struct credential_id *id, int64_t fence, struct err *err)
 {
-	struct ending e = {s, id, fence, NULL, 0, 0, 0};
+	struct ending e = {.s = s, .id = id, .fence = fence};
 
 	return store_run(s, release_body, &e, err);
 }
@@ -415,9 +448,9 @@ static int refuse_body(struct pg *pg, void *arg, struct err *err)
 	struct pg_result *res = NULL;
 	bool told = false;
 	char detail[32];
-	int rc;
+	int rc, failures;
 
-	if ((rc = end_body(pg, arg, err)) < 0 || rc == LEASE_BUSY)
+	if ((rc = end_claim(pg, e, &failures, err)) < 0 || rc == LEASE_BUSY)
 		return rc < 0 ? rc : 0;
 	rc = PG_EXEC(pg,
 		"UPDATE token_service.accounts SET refused_at = now(), refused_errcode = $3"
@@ -437,7 +470,7 @@ static int refuse_body(struct pg *pg, void *arg, struct err *err)
 int credential_refuse(const struct store *s, const struct credential_id *id, int64_t fence, int errcode,
 	int64_t retry_ms, struct err *err)
 {
-	struct ending e = {s, id, fence, NULL, 0, retry_ms, errcode};
+	struct ending e = {.s = s, .id = id, .fence = fence, .retry_ms = retry_ms, .errcode = errcode};
 
 	return store_tx(s, refuse_body, &e, err);
 }
@@ -459,7 +492,7 @@ static int due_body(struct pg *pg, void *arg, struct err *err)
 
 int credential_due_now(const struct store *s, const struct credential_id *id, struct err *err)
 {
-	struct ending e = {s, id, 0, NULL, 0, 0, 0};
+	struct ending e = {.s = s, .id = id};
 
 	return store_run(s, due_body, &e, err);
 }

@@ -63,9 +63,10 @@ int credential_keep_in_history(struct pg *pg, const struct credential_id *id, co
 int credential_keep(
 	const struct store *s, const struct credential_id *id, const char *refresh_token, struct err *err);
 
-/* It failed: no attempt for retry_ms; the old token stays. Lease given back. */
+/* It failed: no attempt for retry_ms; the old token stays. Lease given back. The first failure in a row is
+ * audited with `why`, without secrets. */
 int credential_fail(const struct store *s, const struct credential_id *id, int64_t fence, int64_t retry_ms,
-	struct err *err);
+	const char *why, struct err *err);
 
 /* The same, because Weixin takes none of the account's refresh tokens, or says that it is not authorized. 1:
  * this is new, and has been told as notice wxbus.account.refused. A token that is stored, or an

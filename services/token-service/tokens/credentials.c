@@ -263,7 +263,7 @@ static void note_failure(struct credentials *c, const struct credential_id *id, 
 	note_at_breaker(c, id, is_platform_s(why));
 	if (id->appid[0] && why->kind == ERR_REJECT && reaction_of(why->code) == REACTION_REAUTH)
 		note_refused(c, id, fence, retry_ms, why);
-	else if (credential_fail(c->store, id, fence, retry_ms, &err) < 0)
+	else if (credential_fail(c->store, id, fence, retry_ms, why->text, &err) < 0)
 		log_warn(subject(id), "the failure could not be recorded: %s", err.text);
 }
 
@@ -276,8 +276,10 @@ static int put_off(struct credentials *c, const struct credential_id *id, int64_
 	metric_add(&token_service_metrics[M_REFRESHES], "capped", 1);
 	log_error(
 		subject(id), "refreshed %d times today, no more until the day ends (UTC)", c->calls_per_day);
-	(void)credential_fail(c->store, id, fence, row->day_ends_ms + schedule_retry_ms(1, true), &ignored);
-	return err_set(err, ERR_RETRY, 0, "the day's refreshes of this token are used up");
+	(void)err_set(err, ERR_RETRY, 0, "the day's refreshes of this token are used up");
+	(void)credential_fail(
+		c->store, id, fence, row->day_ends_ms + schedule_retry_ms(1, true), err->text, &ignored);
+	return -1;
 }
 
 /* Under the lease: fetch and store. LEASE_BUSY: overtaken; of the result the refresh token is kept in the
@@ -360,7 +362,8 @@ static int refresh_if_still_wanted(struct credentials *c, const struct credentia
 	if ((rc = credential_load(c->store, id, &row, err)) < 0) {
 		log_error(subject(id), "a token that is due cannot be read: %s", err->text);
 		if (err->kind == ERR_REJECT)
-			(void)credential_fail(c->store, id, fence, schedule_retry_ms(1, true), &ignored);
+			(void)credential_fail(
+				c->store, id, fence, schedule_retry_ms(1, true), err->text, &ignored);
 		else
 			(void)credential_release(c->store, id, fence, &ignored);
 		return rc;

@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/json/json.h"
+#include "proto/fields.h"
 #include "proto/internal_auth.h"
 #include "proto/topics.h"
 #include "services/token-service/audit.h"
@@ -312,6 +313,12 @@ static void serve_status(const struct v1 *v, struct httpd_request *req, const st
 	json_set_int(token, "refreshes_today", status.calls_today);
 	json_set_int(token, "refused_errcode", status.refused_errcode);
 	json_set_int(token, "refresh_tokens_kept", status.refresh_tokens);
+	json_set_int(token, "refreshes", status.refreshes);
+	json_set_str(token, "refreshed_by", status.refreshed_ms ? status.refreshed_by : NULL);
+	if (status.refreshed_ms)
+		fields_set_time(token, "refreshed_at", status.refreshed_ms);
+	else
+		json_set_str(token, "refreshed_at", NULL);
 	fields = json_new_object();
 	json_set(fields, "directory", directory);
 	json_set(fields, "token", token);
