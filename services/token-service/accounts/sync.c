@@ -19,6 +19,7 @@
 #include "common/base/banned.h"
 
 #define CALL_MS           20000 /* no call is begun later, so one step ends well within the lease */
+#define ADD_AT_ONCE       8     /* accounts asked about; fewer than the pool's connections */
 #define LOOK_EVERY_MS     250   /* an operator waits */
 #define SCHEDULE_EVERY_MS 1000
 #define TIDY_EVERY_MS     3600000
@@ -198,8 +199,11 @@ static int settle(struct sync_worker *w, struct sync *y, struct settling *s, str
 	s->progress = !y->listing || s->finding == SYNC_ADDED;
 	if ((rc = store_tx(w->x->store, settle_body, s, err)) != 0)
 		return rc;
-	if (s->progress)
+	if (s->progress) {
+		pthread_mutex_lock(&w->lock);
 		y->attempts = 0;
+		pthread_mutex_unlock(&w->lock);
+	}
 	if (s->finding > SYNC_NEW)
 		found(s->id.appid, s->finding);
 	outbox_wake(w->outbox);
@@ -232,6 +236,7 @@ static bool is_final(const struct err *err)
 /* --- the list ----------------------------------------------------------------------------------------------
  */
 
+/* By several threads at once: add_accounts(). */
 static int add_account(
 	struct sync_worker *w, struct sync *y, const struct weixin_listed *listed, struct err *err)
 {
@@ -270,6 +275,73 @@ static int add_account(
 	rc = settle(w, y, &s, err);
 	weixin_info_release(&info);
 	return rc;
+}
+
+/* Most of the time goes by in waiting for Weixin, so a few are asked about at once; each is stored in a
+ * transaction of its own, under the sync's fence. */
+struct adding {
+	struct sync_worker *w;
+	struct sync *y;
+	const struct weixin_list *list;
+	const enum sync_finding *findings;
+	pthread_mutex_t lock;
+	size_t next; /* place in the list */
+	int rc;      /* other than 0: none is begun any more, and err says why */
+	struct err err;
+};
+
+/* The next account to be added; NULL: there is none. */
+static const struct weixin_listed *next_new(struct adding *a)
+{
+	const struct weixin_listed *listed = NULL;
+
+	pthread_mutex_lock(&a->lock);
+	for (; !listed && a->rc == 0 && a->next < a->list->n; a->next++)
+		listed = a->findings[a->next] == SYNC_NEW ? &a->list->list[a->next] : NULL;
+	pthread_mutex_unlock(&a->lock);
+	return listed;
+}
+
+static void *run_adding(void *arg)
+{
+	struct adding *a = arg;
+	const struct weixin_listed *listed;
+	struct err err;
+	int rc;
+
+	while ((listed = next_new(a)) != NULL) {
+		rc = wait(a->w, 0) ? err_set(&err, ERR_RETRY, 0, "this process ends")
+				   : add_account(a->w, a->y, listed, &err);
+		pthread_mutex_lock(&a->lock);
+		if (rc < 0 && a->rc == 0)
+			a->err = err;
+		if (a->rc == 0)
+			a->rc = rc;
+		pthread_mutex_unlock(&a->lock);
+	}
+	return NULL;
+}
+
+/* The first failure ends it, after those that are under way. */
+static int add_accounts(struct sync_worker *w, struct sync *y, const struct weixin_list *list,
+	const enum sync_finding *findings, struct err *err)
+{
+	struct adding a = {.w = w, .y = y, .list = list, .findings = findings};
+	pthread_t threads[ADD_AT_ONCE - 1];
+	size_t n_new = 0, n = 0;
+
+	for (size_t i = 0; i < list->n; i++)
+		n_new += findings[i] == SYNC_NEW;
+	pthread_mutex_init(&a.lock, NULL);
+	while (n + 1 < n_new && n < ADD_AT_ONCE - 1 && pthread_create(&threads[n], NULL, run_adding, &a) == 0)
+		n++;
+	(void)run_adding(&a); /* this thread is one of them, so it goes on also when no other can be had */
+	while (n > 0)
+		pthread_join(threads[--n], NULL);
+	pthread_mutex_destroy(&a.lock);
+	if (a.rc < 0)
+		*err = a.err;
+	return a.rc;
 }
 
 struct page {
@@ -318,13 +390,9 @@ static int work_on_page(struct sync_worker *w, struct sync *y, const struct weix
 	for (size_t i = 0; i < list->n; i++) {
 		if (findings[i] == SYNC_CHANGED || findings[i] == SYNC_CODE_LOST)
 			found(list->list[i].appid, findings[i]);
-		if (findings[i] != SYNC_NEW || y->dry_run)
-			continue;
-		if (wait(w, 0))
-			return err_set(err, ERR_RETRY, 0, "this process ends");
-		if ((rc = add_account(w, y, &list->list[i], err)) != 0)
-			return rc;
 	}
+	if (!y->dry_run && (rc = add_accounts(w, y, list, findings, err)) != 0)
+		return rc;
 	return sync_advance(w->x->store, y, list->n_read,
 		list->n_read == 0 || y->offset + (int64_t)list->n_read >= list->total, err);
 }

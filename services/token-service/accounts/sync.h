@@ -10,11 +10,11 @@
  *
  * An account that the list has and we have not is added: with the list's refresh token, if Weixin
  * (api_get_authorizer_info) still says that it is authorized, and unless something has happened to it with us
- * in the meantime. A refresh token that differs from ours goes into the history. An account that the list
- * has not shown is missing only if Weixin also says so of itself, for the list moves while it is read; it is
- * un-authorized only in a sync that was asked to prune, if Weixin says it again after it has taken a call of
- * the platform's own: an answer to a bad credential of the platform is no account's. If more than
- * SYNC_MISSING_MAX are not shown, the list is not believed, and the sync fails.
+ * in the meantime; eight at once. A refresh token that differs from ours goes into the history. An account
+ * that the list has not shown is missing only if Weixin also says so of itself, for the list moves while it
+ * is read; it is un-authorized only in a sync that was asked to prune, if Weixin says it again after it has
+ * taken a call of the platform's own: an answer to a bad credential of the platform is no account's. If more
+ * than SYNC_MISSING_MAX are not shown, the list is not believed, and the sync fails.
  *
  * It runs daily, after an outage and when asked for (sync_store.h), for each platform on one replica. A step
  * that fails is repeated with growing pauses, SYNC_ATTEMPTS times in a row. */
