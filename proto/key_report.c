@@ -12,7 +12,7 @@
 
 #define KEYS_MAX 1000
 
-static const char *const kind_names[] = {[KEY_MASTER] = "master", [KEY_EVENT] = "event"};
+static const char *const kind_names[] = {[KEY_MASTER] = "master", [KEY_EVENT] = "event", [KEY_REF] = "ref"};
 
 const char *key_kind_name(enum key_kind kind)
 {
@@ -41,7 +41,8 @@ void key_report_release(struct key_report *r)
 
 bool key_row_removable(const struct key_row *row, int64_t now_ms)
 {
-	return row->held && !row->current && row->rows == 0 && now_ms >= row->needed_until_ms;
+	return row->kind != KEY_REF && row->held && !row->current && row->rows == 0 &&
+	       now_ms >= row->needed_until_ms;
 }
 
 /* --- the report ------------------------------------------------------------------------------------------
@@ -102,7 +103,8 @@ static int read_row(const struct json *j, struct key_report *r, struct err *err)
 	struct key_row row = {.kind = KEY_MASTER};
 	int kind, rc;
 
-	if ((rc = fields_choice(j, "kind", kind_names, 2, "master or event", &kind, err)) < 0 ||
+	if ((rc = fields_choice(j, "kind", kind_names, N_KEY_KINDS, "master, event or ref", &kind, err)) <
+			0 ||
 		(rc = read_id(j, "id", row.id, err)) < 0 ||
 		(rc = fields_bool(j, "held", &row.held, err)) < 0 ||
 		(rc = fields_bool(j, "current", &row.current, err)) < 0 ||

@@ -11,7 +11,9 @@
 	"{\"keys\":[{\"kind\":\"master\",\"id\":\"k2\",\"held\":true,\"current\":true,\"rows\":12,"          \
 	"\"used_at\":\"2026-11-20T08:15:30.125Z\",\"needed_until\":null},"                                   \
 	"{\"kind\":\"event\",\"id\":\"00ff00ff00ff00ff\",\"held\":false,\"current\":false,\"rows\":0,"       \
-	"\"used_at\":null,\"needed_until\":\"2026-11-28T08:15:30.125Z\"}]}"
+	"\"used_at\":null,\"needed_until\":\"2026-11-28T08:15:30.125Z\"},"                                   \
+	"{\"kind\":\"ref\",\"id\":\"shop\",\"held\":true,\"current\":false,\"rows\":0,"                      \
+	"\"used_at\":\"2026-11-20T08:15:30.125Z\",\"needed_until\":\"2027-01-01T00:00:00.000Z\"}]}"
 
 static struct json *parse(const char *text)
 {
@@ -29,11 +31,11 @@ static void key_report_encode_is_golden(void **state)
 
 	(void)state;
 	assert_int_equal(key_report_parse(GOLDEN, strlen(GOLDEN), &r, NULL), 0);
-	assert_int_equal(r.n, 2);
+	assert_int_equal(r.n, 3);
 	assert_int_equal(key_report_row(&r, KEY_MASTER, "k2")->rows, 12);
 	assert_int_equal(
 		key_report_row(&r, KEY_EVENT, "00ff00ff00ff00ff")->needed_until_ms, INT64_C(1795853730125));
-	assert_int_equal(r.n, 2);
+	assert_int_equal(r.n, 3);
 	key_report_encode(&r, &out);
 	assert_string_equal(buf_cstr(&out), GOLDEN);
 	buf_release(&out);
@@ -53,6 +55,8 @@ static void a_key_is_removable_when_nothing_needs_it(void **state)
 	row.current = true;
 	assert_false(key_row_removable(&row, 1000));
 	row.current = row.held = false;
+	assert_false(key_row_removable(&row, 1000));
+	row = (struct key_row){.kind = KEY_REF, .held = true};
 	assert_false(key_row_removable(&row, 1000));
 }
 

@@ -83,6 +83,31 @@ int key_watch_note_event(
 	return store_run(s, note_event_body, &n, err);
 }
 
+struct opened {
+	const char *name;
+	int64_t until_s;
+};
+
+/* Rarely a write: most links of a business end at about the same time from now. */
+static int note_ref_body(struct pg *pg, void *arg, struct err *err)
+{
+	const struct opened *o = arg;
+
+	return PG_EXEC(pg,
+		"INSERT INTO token_service.ref_key_use AS k (key_id, used_at, ends_at)"
+		" VALUES ($1, now(), to_timestamp($2)) ON CONFLICT (key_id) DO UPDATE"
+		" SET used_at = now(), ends_at = greatest(k.ends_at, excluded.ends_at)"
+		" WHERE k.used_at < now() - interval '1 minute' OR k.ends_at < excluded.ends_at",
+		NULL, err, pg_text(o->name), pg_int8(o->until_s));
+}
+
+int key_watch_note_ref(const struct store *s, const char *name, int64_t until_s, struct err *err)
+{
+	struct opened o = {name, until_s};
+
+	return store_run(s, note_ref_body, &o, err);
+}
+
 /* --- the report --------------------------------------------------------------------------------------------
  */
 
@@ -106,13 +131,45 @@ static int count_events(struct pg *pg, struct watch *w, struct err *err)
 	return 0;
 }
 
+/* Those that are held, and those that are gone while a link still holds. */
+static int count_refs(struct pg *pg, struct watch *w, struct err *err)
+{
+	struct pg_result *res = NULL;
+
+	for (size_t i = 0; i < w->keys->internal->n; i++) {
+		const struct internal_key *key = &w->keys->internal->list[i];
+
+		if (key->scopes & SCOPE_REF)
+			key_report_row(w->report, KEY_REF, key->name)->held = true;
+	}
+	if (pg_exec(pg,
+		    "SELECT key_id, (extract(epoch FROM used_at) * 1000)::bigint,"
+		    " (extract(epoch FROM ends_at) * 1000)::bigint, ends_at > now()"
+		    " FROM token_service.ref_key_use",
+		    NULL, 0, &res, err) < 0)
+		return -1;
+	for (int i = 0; i < pg_rows(res); i++) {
+		const char *name = pg_value(res, i, 0);
+		const struct internal_key *key = internal_keys_find(w->keys->internal, name);
+		struct key_row *row;
+
+		if (!(key && key->scopes & SCOPE_REF) && !pg_value_bool(res, i, 3))
+			continue;
+		row = key_report_row(w->report, KEY_REF, name);
+		row->used_ms = pg_value_int(res, i, 1);
+		row->needed_until_ms = pg_value_int(res, i, 2);
+	}
+	pg_result_free(&res);
+	return 0;
+}
+
 static int report_body(struct pg *pg, void *arg, struct err *err)
 {
 	struct watch *w = arg;
 	int rc;
 
 	if ((rc = sealed_count_master(pg, &token_service_sealed, w->keys->master, w->report, err)) < 0 ||
-		(rc = count_events(pg, w, err)) < 0)
+		(rc = count_events(pg, w, err)) < 0 || (rc = count_refs(pg, w, err)) < 0)
 		return rc;
 	return sealed_uses(pg, &token_service_sealed, EVENT_MS, w->report, err);
 }

@@ -83,12 +83,30 @@ static int read_report(const struct service *s, struct key_report *out, struct e
 
 #define LINE "%-14s %-7s %-16s %-5s %9s  %-24s  %s\n"
 
+/* Which links a business has signed is known only of those that somebody has opened. */
+static void tell_ref_end(const struct key_row *row, int64_t now_ms, char *out, size_t size)
+{
+	char until[CLOCK_RFC3339_SIZE];
+
+	if (row->needed_until_ms <= now_ms) {
+		(void)snprintf(out, size, "when no link signed with it is left");
+		return;
+	}
+	clock_rfc3339(row->needed_until_ms, until);
+	(void)snprintf(out, size,
+		row->held ? "not before %s, nor while one signs with it"
+			  : "it is gone, and links need it until %s: put it back",
+		until);
+}
+
 /* What has to happen before the key may be taken out of its files. */
 static void tell_end(const struct key_row *row, int64_t now_ms, char *out, size_t size)
 {
 	char until[CLOCK_RFC3339_SIZE];
 
-	if (row->current)
+	if (row->kind == KEY_REF)
+		tell_ref_end(row, now_ms, out, size);
+	else if (row->current)
 		(void)snprintf(out, size, "no: it seals");
 	else if (!row->held && row->rows > 0)
 		(void)snprintf(out, size, "it is gone, and rows need it: put it back");
@@ -156,9 +174,14 @@ static const struct argp show_argp = {
 	       "and for two hours by what it signed for browsers and callers. An event key, named by the "
 	       "first "
 	       "8 bytes of its public key's SHA-256, is needed until 8 days after the last event that was "
-	       "sealed to it, for so long the topic `platform-events` may hold one. Keep a removed master "
-	       "key "
-	       "with the backups that were made under it.",
+	       "sealed to it, for so long the topic `platform-events` may hold one. A ref key, an internal "
+	       "key by "
+	       "its name, signs links to the authorization page, and is needed until the last of them ends: "
+	       "of "
+	       "those that somebody has opened that is told; of the others the business knows that signs "
+	       "them. "
+	       "The other internal keys seal and sign nothing that lasts. Keep a removed master key with the "
+	       "backups that were made under it.",
 };
 
 int keys_show_main(int argc, char **argv)

@@ -5,6 +5,7 @@
 #include "common/base/secret.h"
 #include "common/base/str.h"
 #include "proto/ref_token.h"
+#include "services/token-service/key_watch.h"
 #include "services/token-service/web/authorize_link.h"
 #include "services/token-service/web/begun_store.h"
 #include "services/token-service/web/page.h"
@@ -70,6 +71,18 @@ static bool is_signed(const struct public_call *c)
 	return false;
 }
 
+/* How long the key is needed: no reason to keep the administrator from authorizing, should it fail. */
+static void note_key(const struct public_call *c, const struct ref_token *token)
+{
+	int64_t until_s = 0;
+	struct err err;
+
+	(void)str_to_int64(token->until, strlen(token->until), 0, INT64_MAX / 1000, &until_s);
+	if (key_watch_note_ref(c->p->x->store, token->signer, until_s, &err) < 0)
+		log_warn(c->route.component_appid, "authorization page: the use of a key is not noted: %s",
+			err.text);
+}
+
 /* 0, or the status to answer: 403 nobody of ours signed this, 410 its time has passed. */
 static int take_signed(const struct public_call *c, struct start *out)
 {
@@ -85,6 +98,8 @@ static int take_signed(const struct public_call *c, struct start *out)
 		ref_token_check(keys->internal, c->route.component_appid, &token, clock_wall_ms());
 
 	keyring_give(c->p->x->store->keyring, &keys);
+	if (result == REF_TOKEN_OK)
+		note_key(c, &token);
 	out->ref = or_null(token.ref);
 	out->return_url = or_null(token.return_url);
 	return result == REF_TOKEN_OK ? 0 : result == REF_TOKEN_EXPIRED ? 410 : 403;
