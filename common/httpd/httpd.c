@@ -364,3 +364,13 @@ int httpd_requests(struct httpd *h)
 	pthread_mutex_unlock(&h->lock);
 	return n;
 }
+
+void httpd_wait_idle(struct httpd *h, int64_t deadline_mono_ms)
+{
+	struct timespec until = clock_mono_timespec(deadline_mono_ms);
+
+	pthread_mutex_lock(&h->lock);
+	while (h->running > 0 && pthread_cond_timedwait(&h->idle, &h->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&h->lock);
+}

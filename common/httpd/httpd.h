@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* An HTTP/1.1 server (CivetWeb behind it, seen by nobody else). Every request, whatever its path and method,
@@ -43,6 +44,8 @@ void httpd_stop_accepting(struct httpd *h);
 void httpd_free(struct httpd **h);     /* waits for the requests in progress */
 int httpd_port(const struct httpd *h); /* the actual one */
 int httpd_requests(struct httpd *h);   /* handlers running now */
+/* The end of a drain: until no handler is running, or the deadline. */
+void httpd_wait_idle(struct httpd *h, int64_t deadline_mono_ms);
 
 /* --- what was asked; strings are borrowed from the request -------------------------------------------------
  */

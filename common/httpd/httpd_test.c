@@ -886,6 +886,28 @@ static void a_stopping_server_finishes_what_it_began_and_takes_nothing_new(void 
 	close(idle);
 }
 
+static void waiting_until_it_is_idle_ends_with_the_last_handler_or_at_the_deadline(void **state)
+{
+	pthread_t asker;
+	int fd = dial();
+	void *a;
+
+	(void)state;
+	httpd_wait_idle(server, clock_mono_ms() + 60000);
+	pthread_create(&asker, NULL, ask_wait, &fd);
+	while (httpd_requests(server) == 0)
+		clock_sleep_ms(5);
+	httpd_wait_idle(server, clock_mono_ms() + 20);
+	assert_int_equal(httpd_requests(server), 1);
+	atomic_store(&release, true);
+	httpd_wait_idle(server, clock_mono_ms() + 60000);
+	assert_int_equal(httpd_requests(server), 0);
+	pthread_join(asker, &a);
+	expect_body(a, "waited");
+	free(a);
+	close(fd);
+}
+
 static void stopping_twice_and_freeing_nothing_is_harmless(void **state)
 {
 	struct httpd *none = NULL;
@@ -972,6 +994,7 @@ int main(void)
 		HTTPD_CASE(chunked_bodies_are_read_where_allowed),
 		HTTPD_CASE(broken_chunks_and_too_many_are_refused),
 		HTTPD_CASE(a_stopping_server_finishes_what_it_began_and_takes_nothing_new),
+		HTTPD_CASE(waiting_until_it_is_idle_ends_with_the_last_handler_or_at_the_deadline),
 		HTTPD_CASE(stopping_twice_and_freeing_nothing_is_harmless),
 		HTTPD_CASE(an_address_in_use_is_named_as_the_error),
 		HTTPD_CASE(an_address_that_is_none_is_refused),

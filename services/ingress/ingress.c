@@ -211,8 +211,7 @@ static void drain(void *arg, int64_t deadline_mono_ms)
 	struct ingress *in = arg;
 
 	httpd_stop_accepting(in->server);
-	while (httpd_requests(in->server) > 0 && clock_mono_ms() < deadline_mono_ms)
-		clock_sleep_ms(10);
+	httpd_wait_idle(in->server, deadline_mono_ms);
 }
 
 /* --- putting it together ---------------------------------------------------------------------------------
