@@ -94,12 +94,8 @@ static bool notices_assigned(void *arg, char *detail, size_t size)
 static void reload(void *arg)
 {
 	struct api_proxy *p = arg;
-	struct err err;
 
-	if (keyring_reload(p->keys, &err) == 0)
-		log_info(NULL, "keys reread");
-	else
-		log_error(NULL, "not reread, the old keys stay: %s", err.text);
+	keyring_reload(p->keys);
 }
 
 static void each_second(void *arg)
@@ -132,8 +128,8 @@ static void drain(void *arg, int64_t deadline_mono_ms)
 	topic_door_drain(p->topic_door, deadline_mono_ms);
 	allowance_feed_drain(p->feed, deadline_mono_ms);
 	erasures_drain(p->erasures, deadline_mono_ms);
-	while (httpd_requests(p->http) > 0 && clock_mono_ms() < deadline_mono_ms)
-		clock_sleep_ms(10);
+	httpd_wait_idle(p->http, deadline_mono_ms);
+	httpd_wait_idle(p->internal, deadline_mono_ms);
 }
 
 /* --- putting it together -------------------------------------------------------------------------- */
@@ -267,14 +263,14 @@ static void join_shell(struct api_proxy *p)
 int api_proxy_new(
 	struct api_proxy **out, struct service *svc, const struct api_proxy_conf *conf, struct err *err)
 {
+	const struct keyring_files files = api_proxy_files(conf);
 	struct api_proxy *p = xcalloc(1, sizeof(*p));
 	int rc;
 
 	p->svc = svc;
 	p->conf = conf;
 	*out = p;
-	if ((rc = keyring_new(&p->keys, conf->master_keys_file, conf->internal_keys_file, err)) < 0 ||
-		(rc = open_database(p, err)) < 0 ||
+	if ((rc = keyring_new(&p->keys, &files, err)) < 0 || (rc = open_database(p, err)) < 0 ||
 		(rc = allowance_feed_new(&p->feed, &p->conf->kafka, p->pool, err)) < 0 ||
 		(rc = erasures_new(&p->erasures, &p->conf->kafka, p->pool, err)) < 0 ||
 		(rc = open_clients(p, err)) < 0 || (rc = read_accounts(p, err)) < 0 ||

@@ -1,6 +1,6 @@
 #include "services/api-proxy/conf.h"
 
-#include "services/api-proxy/keyring.h"
+#include "services/sealed/keyring.h"
 
 #include "common/base/banned.h"
 
@@ -49,9 +49,19 @@ const struct conf_item api_proxy_items[] = {
 };
 const size_t n_api_proxy_items = sizeof(api_proxy_items) / sizeof(api_proxy_items[0]);
 
+struct keyring_files api_proxy_files(const struct api_proxy_conf *c)
+{
+	return (struct keyring_files){
+		.master_keys = c->master_keys_file,
+		.internal_keys = c->internal_keys_file,
+		.signs_as_token = true,
+	};
+}
+
 int api_proxy_conf_check(const void *conf, struct err *err)
 {
 	const struct api_proxy_conf *c = conf;
+	const struct keyring_files files = api_proxy_files(c);
 	struct keyring *keys = NULL;
 	int rc;
 
@@ -63,7 +73,7 @@ int api_proxy_conf_check(const void *conf, struct err *err)
 			"WXBUS_HTTP_THREADS: must be more than WXBUS_ACCOUNT_IN_FLIGHT, "
 			"WXBUS_CALLER_IN_FLIGHT and WXBUS_PERSON_IN_FLIGHT; for example 640, 128, 320 and "
 			"64");
-	rc = keyring_new(&keys, c->master_keys_file, c->internal_keys_file, err);
+	rc = keyring_new(&keys, &files, err);
 	keyring_free(&keys);
 	return rc;
 }

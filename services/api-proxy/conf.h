@@ -2,6 +2,7 @@
 #define API_PROXY_CONF_H
 
 #include "common/kafka/kafka_conf.h"
+#include "services/sealed/keyring.h"
 
 #include <stdint.h>
 
@@ -29,6 +30,9 @@ struct api_proxy_conf {
 
 extern const struct conf_item api_proxy_items[];
 extern const size_t n_api_proxy_items;
+
+/* Borrowed from `c`. */
+struct keyring_files api_proxy_files(const struct api_proxy_conf *c);
 
 /* What one row cannot say: the key files parse, a key of scope `token` is there, Kafka's properties keep our
  * promises. */

@@ -2,7 +2,7 @@
 #define API_PROXY_KEY_WATCH_H
 
 #include "common/pg/pg.h"
-#include "services/api-proxy/keyring.h"
+#include "services/sealed/keyring.h"
 #include "services/sealed/sealed.h"
 
 /* Which master keys are still needed, by rows and by proxy tokens, and sealing rows anew (services/sealed).

@@ -1,7 +1,6 @@
 #include "services/token-service/conf.h"
 
 #include "common/pg/pg.h"
-#include "services/token-service/keyring.h"
 
 #include "common/base/banned.h"
 
@@ -73,9 +72,20 @@ const struct conf_item token_service_items[] = {
 };
 const size_t n_token_service_items = sizeof(token_service_items) / sizeof(token_service_items[0]);
 
+struct keyring_files token_service_files(const struct token_service_conf *c)
+{
+	return (struct keyring_files){
+		.platforms = c->platforms_file,
+		.master_keys = c->master_keys_file,
+		.event_private_keys = c->event_private_keys_file,
+		.internal_keys = c->internal_keys_file,
+	};
+}
+
 int token_service_conf_check(const void *conf, struct err *err)
 {
 	const struct token_service_conf *c = conf;
+	const struct keyring_files files = token_service_files(c);
 	struct keyring *keyring = NULL;
 	struct pg_pool *pool = NULL;
 	int rc;
@@ -85,8 +95,7 @@ int token_service_conf_check(const void *conf, struct err *err)
 	if ((rc = pg_pool_new(&pool, c->database_url, 1, "token-service", err)) < 0)
 		return err_prefix(err, "WXBUS_DATABASE_URL");
 	pg_pool_free(&pool);
-	if ((rc = keyring_new(&keyring, c, err)) < 0)
-		return rc;
+	rc = keyring_new(&keyring, &files, err);
 	keyring_free(&keyring);
-	return 0;
+	return rc;
 }

@@ -2,6 +2,7 @@
 #define SERVICES_TOKEN_SERVICE_CONF_H
 
 #include "common/kafka/kafka_conf.h"
+#include "services/sealed/keyring.h"
 
 #include <stdint.h>
 
@@ -37,6 +38,9 @@ struct token_service_conf {
 
 extern const struct conf_item token_service_items[];
 extern const size_t n_token_service_items;
+
+/* Borrowed from `c`. */
+struct keyring_files token_service_files(const struct token_service_conf *c);
 
 /* What one row cannot say: the files parse, Kafka's properties keep our promises, the database's URI is one.
  */

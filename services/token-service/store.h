@@ -3,7 +3,7 @@
 
 #include "common/base/buf.h"
 #include "common/pg/pg.h"
-#include "services/token-service/keyring.h"
+#include "services/sealed/keyring.h"
 
 /* What every module that keeps something needs. Read-only after store_init(); any thread. */
 struct store {

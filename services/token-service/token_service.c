@@ -86,12 +86,8 @@ static bool keys_ready(void *arg, char *detail, size_t size)
 static void reload(void *arg)
 {
 	struct token_service *t = arg;
-	struct err err;
 
-	if (keyring_reload(t->keyring, &err) == 0)
-		log_info(NULL, "platforms and keys reread");
-	else
-		log_error(NULL, "not reread, the old platforms and keys stay: %s", err.text);
+	keyring_reload(t->keyring);
 }
 
 static void drain(void *arg, int64_t deadline_mono_ms)
@@ -100,9 +96,8 @@ static void drain(void *arg, int64_t deadline_mono_ms)
 
 	httpd_stop_accepting(t->public_server);
 	httpd_stop_accepting(t->server);
-	while (httpd_requests(t->public_server) + httpd_requests(t->server) > 0 &&
-		clock_mono_ms() < deadline_mono_ms)
-		clock_sleep_ms(20);
+	httpd_wait_idle(t->public_server, deadline_mono_ms);
+	httpd_wait_idle(t->server, deadline_mono_ms);
 }
 
 /* --- life --------------------------------------------------------------------------------------------------
@@ -112,9 +107,10 @@ static int connect_out(struct token_service *t, struct err *err)
 {
 	const struct token_service_conf *conf = t->conf;
 	const struct producer_options options = {.client_id = CLIENT_ID};
+	const struct keyring_files files = token_service_files(conf);
 	int rc;
 
-	if ((rc = keyring_new(&t->keyring, conf, err)) < 0 ||
+	if ((rc = keyring_new(&t->keyring, &files, err)) < 0 ||
 		(rc = pg_pool_new(&t->pool, conf->database_url, POOL_SIZE, CLIENT_ID, err)) < 0 ||
 		(rc = weixin_api_new(&t->weixin, conf->api_base, err)) < 0 ||
 		(rc = producer_new(&t->producer, &conf->kafka, &options, err)) < 0)

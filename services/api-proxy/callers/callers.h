@@ -5,7 +5,7 @@
 #include "common/crypto/crypto.h"
 #include "common/pg/pg.h"
 #include "services/api-proxy/callers/grants.h"
-#include "services/api-proxy/keyring.h"
+#include "services/sealed/keyring.h"
 
 #include <stdint.h>
 

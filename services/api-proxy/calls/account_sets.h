@@ -5,7 +5,7 @@
 #include "common/httpc/httpc.h"
 #include "common/kafka/record.h"
 #include "services/api-proxy/calls/api_table.h"
-#include "services/api-proxy/keyring.h"
+#include "services/sealed/keyring.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 
 #include "common/base/err.h"
 #include "common/httpc/httpc.h"
-#include "services/api-proxy/keyring.h"
+#include "services/sealed/keyring.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 
 #include "common/pg/pg.h"
 #include "services/api-proxy/calls/call.h"
-#include "services/api-proxy/keyring.h"
+#include "services/sealed/keyring.h"
 
 #include <stdbool.h>
 

@@ -4,7 +4,7 @@
 #include "common/httpd/httpd.h"
 #include "common/pg/pg.h"
 #include "services/api-proxy/callers/callers.h"
-#include "services/api-proxy/keyring.h"
+#include "services/sealed/keyring.h"
 
 /* What our own commands ask of this service, on the internal port. Every request is signed
  * (proto/internal_auth.h). POST /v1/callers (scope admin)

@@ -1,7 +1,8 @@
-#include "services/api-proxy/keyring.h"
+#include "services/sealed/keyring.h"
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "proto/internal_auth.h"
 
 #include <pthread.h>
@@ -10,8 +11,7 @@
 #include "common/base/banned.h"
 
 struct keyring {
-	const char *master_keys_file;
-	const char *internal_keys_file;
+	struct keyring_files files;
 	pthread_mutex_t lock;
 	struct keys *now;
 };
@@ -23,28 +23,34 @@ static void keys_free(struct keys **kp)
 	*kp = NULL;
 	if (!k)
 		return;
+	platforms_free(&k->platforms);
 	master_keys_free(&k->master);
+	event_private_keys_free(&k->event);
 	internal_keys_free(&k->internal);
 	free(k);
 }
 
-static int read_files(const struct keyring *ring, struct keys *k, struct err *err)
+static int read_files(const struct keyring_files *f, struct keys *k, struct err *err)
 {
-	if (master_keys_read(ring->master_keys_file, &k->master, err) < 0)
+	if (f->platforms && platforms_read(f->platforms, true, &k->platforms, err) < 0)
+		return err_prefix(err, "WXBUS_PLATFORMS_FILE");
+	if (f->master_keys && master_keys_read(f->master_keys, &k->master, err) < 0)
 		return err_prefix(err, "WXBUS_MASTER_KEYS_FILE");
-	if (internal_keys_read(ring->internal_keys_file, &k->internal, err) < 0)
+	if (f->event_private_keys && event_private_keys_read(f->event_private_keys, &k->event, err) < 0)
+		return err_prefix(err, "WXBUS_EVENT_PRIVATE_KEYS_FILE");
+	if (f->internal_keys && internal_keys_read(f->internal_keys, &k->internal, err) < 0)
 		return err_prefix(err, "WXBUS_INTERNAL_KEYS_FILE");
-	if (!internal_keys_with(k->internal, SCOPE_TOKEN))
+	if (f->signs_as_token && !internal_keys_with(k->internal, SCOPE_TOKEN))
 		return err_set(err, ERR_REJECT, 0,
 			"WXBUS_INTERNAL_KEYS_FILE: no key of scope token; for example a line `api-proxy "
 			"<base64> token`");
 	return 0;
 }
 
-static int keys_read(const struct keyring *ring, struct keys **out, struct err *err)
+static int keys_read(const struct keyring_files *files, struct keys **out, struct err *err)
 {
 	struct keys *k = xcalloc(1, sizeof(*k));
-	int rc = read_files(ring, k, err);
+	int rc = read_files(files, k, err);
 
 	if (rc < 0) {
 		keys_free(&k);
@@ -55,21 +61,19 @@ static int keys_read(const struct keyring *ring, struct keys **out, struct err *
 	return 0;
 }
 
-int keyring_new(
-	struct keyring **out, const char *master_keys_file, const char *internal_keys_file, struct err *err)
+int keyring_new(struct keyring **out, const struct keyring_files *files, struct err *err)
 {
-	struct keyring *k = xcalloc(1, sizeof(*k));
-	int rc;
+	struct keys *keys = NULL;
+	struct keyring *k;
 
-	k->master_keys_file = master_keys_file;
-	k->internal_keys_file = internal_keys_file;
+	if (keys_read(files, &keys, err) < 0)
+		return -1;
+	k = xcalloc(1, sizeof(*k));
+	k->files = *files;
+	k->now = keys;
 	pthread_mutex_init(&k->lock, NULL);
-	rc = keys_read(k, &k->now, err);
-	if (rc < 0)
-		keyring_free(&k);
-	else
-		*out = k;
-	return rc;
+	*out = k;
+	return 0;
 }
 
 void keyring_free(struct keyring **kp)
@@ -110,18 +114,22 @@ void keyring_give(struct keyring *k, struct keys **keysp)
 		keys_free(&keys);
 }
 
-int keyring_reload(struct keyring *k, struct err *err)
+void keyring_reload(struct keyring *k)
 {
+	const char *what = k->files.platforms ? "platforms and keys" : "keys";
 	struct keys *fresh = NULL, *old;
+	struct err err;
 
-	if (keys_read(k, &fresh, err) < 0)
-		return -1;
+	if (keys_read(&k->files, &fresh, &err) < 0) {
+		log_error(NULL, "not reread, the old %s stay: %s", what, err.text);
+		return;
+	}
 	pthread_mutex_lock(&k->lock);
 	old = k->now;
 	k->now = fresh;
 	pthread_mutex_unlock(&k->lock);
 	keyring_give(k, &old);
-	return 0;
+	log_info(NULL, "%s reread", what);
 }
 
 void keyring_seal(struct keyring *k, const char *row, const void *plain, size_t len, struct buf *out)
