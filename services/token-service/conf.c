@@ -67,6 +67,8 @@ const struct conf_item token_service_items[] = {
 		"compared (Weixin makes one every 600 s); 0: never"),
 	CONF_INT("WXBUS_AUDIT_DAYS", audit_days, "30", 1, 3650,
 		"days for which the audit keeps who authorized, refreshed and changed what"),
+	CONF_INT("WXBUS_LOGIN_DAYS", login_days, "30", 1, 3650,
+		"days for which a mini-program login and its session key are kept"),
 	CONF_INT("WXBUS_UNAUTHORIZED_DAYS", unauthorized_days, "30", 0, 3650,
 		"days after which what is known of an account that left is deleted (its tokens are at once)"),
 };

@@ -33,6 +33,7 @@ struct token_service_conf {
 	int64_t sync_every_s;
 	int64_t sync_outage_s;
 	int64_t audit_days;
+	int64_t login_days;
 	int64_t unauthorized_days;
 };
 

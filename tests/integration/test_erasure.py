@@ -197,6 +197,12 @@ def test_an_account_that_left_long_ago_is_erased_and_old_rows_of_the_audit_go(fa
         fans.directory(appid, lambda row: row["state"] == "unauthorized")
     fans.database("UPDATE token_service.accounts SET updated_at = now() - interval '31 days', ref = 'customer 7' WHERE appid = %s", left)
     fans.database("UPDATE token_service.audit SET at = now() - interval '31 days' WHERE appid = %s", recent)
+    fans.database("INSERT INTO token_service.login_sessions (session_sha256, component_appid, appid, openid, session_key, at)"
+                  " SELECT decode(lpad(days::text, 4, '0'), 'hex'), %s, %s, 'o' || days, '\\x00', now() - days * interval '1 day'"
+                  " FROM unnest(array[29, 31]) days", fans.component, recent)
+    fans.database("INSERT INTO token_service.authorizations_begun (state, component_appid, page, choice, at)"
+                  " SELECT days::text, %s, days::text, '', now() - days * interval '1 day' FROM unnest(array[6, 8]) days",
+                  fans.component)
     fans.deployment.finish(SERVICE)     # sweeps when it starts
     fans.deployment.start_one(SERVICE)
     row = fans.directory(left, lambda row: row["state"] == "unauthorized" and not row["nick_name"])
@@ -206,6 +212,11 @@ def test_an_account_that_left_long_ago_is_erased_and_old_rows_of_the_audit_go(fa
     assert notice.json == {"component_appid": fans.component, "appid": left}
     assert fans.database("SELECT nick_name FROM token_service.accounts WHERE appid = %s", recent) == [("Shop",)]
     wait_until(lambda: not fans.database("SELECT 1 FROM token_service.audit WHERE appid = %s", recent), 10, "the audit is swept")
+    wait_until(lambda: fans.database("SELECT openid FROM token_service.login_sessions WHERE appid = %s", recent) == [("o29",)],
+               10, "the logins are swept")
+    wait_until(lambda: fans.database("SELECT state FROM token_service.authorizations_begun") == [("6",)], 10,
+               "what was begun is swept")
+    fans.database("DELETE FROM token_service.login_sessions WHERE appid = %s", recent)
     assert "account erased" in fans.deployment.command("audit", "--appid", left).stdout
     fans.authorize(left)                # it may come back
     assert fans.directory(left, lambda other: other["nick_name"] == "小店" and other["version"] > row["version"])["state"] == "authorized"

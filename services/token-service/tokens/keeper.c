@@ -9,6 +9,8 @@
 #include "services/token-service/key_watch.h"
 #include "services/token-service/metrics.h"
 #include "services/token-service/tokens/ticket_watch.h"
+#include "services/token-service/web/begun_store.h"
+#include "services/token-service/web/login_store.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -168,7 +170,9 @@ static int tidy(struct keeper *k, struct err *err)
 	int rc;
 
 	if ((rc = event_housekeeping(k->store, err)) < 0 || (rc = key_watch_note(k->store, err)) < 0 ||
-		(rc = audit_sweep(k->store, k->conf->audit_days, err)) < 0)
+		(rc = audit_sweep(k->store, k->conf->audit_days, err)) < 0 ||
+		(rc = login_session_sweep(k->store, k->conf->login_days, err)) < 0 ||
+		(rc = begun_sweep(k->store, err)) < 0)
 		return rc;
 	do {
 		rc = account_erase_left(k->store, k->conf->unauthorized_days, ERASE_BATCH, err);

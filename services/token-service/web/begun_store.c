@@ -40,17 +40,27 @@ static int add_body(struct pg *pg, void *arg, struct err *err)
 		return -1;
 	rc = pg_affected(res) > 0 ? 0 : BEGUN_USED;
 	pg_result_free(&res);
-	if (rc != 0)
-		return rc;
-	return pg_exec_script(pg,
-		"DELETE FROM token_service.authorizations_begun WHERE at < now() - interval '" KEPT "'", err);
+	return rc;
 }
 
 int begun_add(const struct store *s, const struct begun *b, const char *page, struct err *err)
 {
 	struct adding a = {b, page};
 
-	return store_tx(s, add_body, &a, err);
+	return store_run(s, add_body, &a, err);
+}
+
+static int sweep_body(struct pg *pg, void *arg, struct err *err)
+{
+	(void)arg;
+	return pg_exec(pg,
+		"DELETE FROM token_service.authorizations_begun WHERE at < now() - interval '" KEPT "'", NULL,
+		0, NULL, err);
+}
+
+int begun_sweep(const struct store *s, struct err *err)
+{
+	return store_run(s, sweep_body, NULL, err);
 }
 
 static void hash_code(const char *code, uint8_t out[CRYPTO_SHA256_LEN])

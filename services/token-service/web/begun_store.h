@@ -40,4 +40,7 @@ int begun_end(const struct store *s, const struct begun *b, const char *appid, s
 int begun_end_by_code(
 	struct pg *pg, const struct credential_id *id, const char *pre_auth_code, struct err *err);
 
+/* Those of 7 days ago are forgotten. */
+int begun_sweep(const struct store *s, struct err *err);
+
 #endif

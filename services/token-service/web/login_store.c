@@ -36,16 +36,13 @@ static int add_body(struct pg *pg, void *arg, struct err *err)
 {
 	const struct adding *a = arg;
 
-	if (PG_EXEC(pg,
-		    "INSERT INTO token_service.login_sessions"
-		    " (session_sha256, component_appid, appid, openid, unionid, session_key)"
-		    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-		    NULL, err, pg_bytea(a->hash, sizeof(a->hash)), pg_text(a->id->component_appid),
-		    pg_text(a->id->appid), pg_text(a->session->openid), pg_text(a->session->unionid),
-		    seal_param(&a->sealed)) < 0)
-		return -1;
-	return pg_exec_script(
-		pg, "DELETE FROM token_service.login_sessions WHERE at < now() - interval '30 days'", err);
+	return PG_EXEC(pg,
+		"INSERT INTO token_service.login_sessions"
+		" (session_sha256, component_appid, appid, openid, unionid, session_key)"
+		" VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+		NULL, err, pg_bytea(a->hash, sizeof(a->hash)), pg_text(a->id->component_appid),
+		pg_text(a->id->appid), pg_text(a->session->openid), pg_text(a->session->unionid),
+		seal_param(&a->sealed));
 }
 
 int login_session_add(const struct store *s, const struct credential_id *id,
@@ -60,10 +57,24 @@ int login_session_add(const struct store *s, const struct credential_id *id,
 	crypto_base64url(random, sizeof(random), &name);
 	crypto_sha256(&(const struct crypto_piece){name.data, name.len}, 1, a.hash);
 	seal(s, &a);
-	rc = store_tx(s, add_body, &a, err);
+	rc = store_run(s, add_body, &a, err);
 	if (rc == 0)
 		(void)str_copy(name_out, LOGIN_SESSION_LEN + 1, buf_cstr(&name));
 	buf_wipe_release(&name);
 	buf_release(&a.sealed);
 	return rc;
+}
+
+static int sweep_body(struct pg *pg, void *arg, struct err *err)
+{
+	const int64_t *keep_days = arg;
+
+	return PG_EXEC(pg,
+		"DELETE FROM token_service.login_sessions WHERE at < now() - $1 * interval '1 day'", NULL,
+		err, pg_int8(*keep_days));
+}
+
+int login_session_sweep(const struct store *s, int64_t keep_days, struct err *err)
+{
+	return store_run(s, sweep_body, &keep_days, err);
 }
