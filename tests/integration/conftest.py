@@ -21,6 +21,7 @@ from wxbusdev.child import ChildError                          # noqa: E402
 from wxbusdev.deployment import Deployment                      # noqa: E402
 from wxbusdev.kafka import EmbeddedBroker, Kafka                # noqa: E402
 from wxbusdev.postgres import Postgres                          # noqa: E402
+from wxbus_testing import in_clear                              # noqa: E402
 from wxbus_testing.ingress import Bench                         # noqa: E402
 
 pytest_plugins = ["wxbus_testing.figures"]
@@ -84,7 +85,8 @@ def kafka(logs, long):
 
 
 class _Deployments:
-    """The deployments of one module, on the run's servers. At its end every process must end in order."""
+    """The deployments of one module, on the run's servers. At its end nothing that the simulator told in confidence
+    may stand anywhere in clear, and every process must end in order."""
 
     def __init__(self, request, logs):
         self._request = request
@@ -104,12 +106,17 @@ class _Deployments:
             self._brokers.append(broker)
         keys = tempfile.TemporaryDirectory(prefix="wxbus-keys-")
         deployment = Deployment(pathlib.Path(keys.name), folder, broker, postgres, **options)
-        self._made.append((deployment, keys))
+        self._made.append((deployment, keys, folder))
         return deployment
 
     def close(self):
         failures = []
-        for deployment, keys in reversed(self._made):
+        for deployment, keys, folder in reversed(self._made):
+            try:
+                if {"weixin-sim", "wxbus-token-service"} <= set(deployment.running):
+                    in_clear.check(deployment, folder)
+            except AssertionError as error:
+                failures.append(f"{folder.name}: {error}")
             try:
                 deployment.close()
             except ChildError as error:

@@ -160,6 +160,11 @@ class Deployment:
         return self._running[instance]
 
     @property
+    def running(self):
+        """{instance: Service}, those that were started and not ended here."""
+        return dict(self._running)
+
+    @property
     def sim(self):
         """The running simulator; its start registers our platforms with it."""
         return self._running["weixin-sim"]
