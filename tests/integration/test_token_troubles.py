@@ -73,6 +73,19 @@ def test_an_account_without_a_refresh_token_is_not_looked_for_again_and_again(wo
     assert world.calls("api_authorizer_token", appid) == []
 
 
+def test_a_claim_that_ran_out_without_a_result_makes_the_token_due(world):
+    """As after kill -9 in the middle of a refresh that a caller asked for: Weixin has made a token that nobody has."""
+    appid, idle = world.new_account(), world.new_account()
+    for one in (appid, idle):
+        world.authorize(one)
+    old = world.token(appid)[1]["token"]
+    world.database("UPDATE token_service.accounts SET lease_owner = 'nobody', lease_until = now() - interval '1 s'"
+                   " WHERE appid = %s", appid)
+    wait_until(lambda: world.token(appid)[1]["token"] == world.weixin_s_account(appid)["access_token"] != old, 20,
+               "the refresh")
+    assert row(world, appid, "lease_owner") == (None,) and row(world, idle, "refreshes") == (0,)
+
+
 def audited(world, appid):
     """Of its refreshes: (who, what, detail)."""
     return world.database("SELECT who, what, detail FROM token_service.audit WHERE appid = %s AND what LIKE 'refresh%%'"

@@ -497,6 +497,25 @@ int credential_due_now(const struct store *s, const struct credential_id *id, st
 	return store_run(s, due_body, &e, err);
 }
 
+static int abandoned_body(struct pg *pg, void *arg, struct err *err)
+{
+	(void)arg;
+	return pg_exec_script(pg,
+		"UPDATE token_service.accounts SET lease_owner = NULL, refresh_at = CASE"
+		"   WHEN state = 'authorized' AND refresh_token IS NOT NULL THEN least(refresh_at, now())"
+		"   ELSE refresh_at END"
+		" WHERE lease_owner IS NOT NULL AND lease_until < now();"
+		"UPDATE token_service.platforms SET lease_owner = NULL, refresh_at = CASE"
+		"   WHEN ticket IS NOT NULL THEN least(refresh_at, now()) ELSE refresh_at END"
+		" WHERE lease_owner IS NOT NULL AND lease_until < now()",
+		err);
+}
+
+int credential_take_up_abandoned(const struct store *s, struct err *err)
+{
+	return store_run(s, abandoned_body, NULL, err);
+}
+
 /* --- history -----------------------------------------------------------------------------------------------
  */
 

@@ -82,6 +82,10 @@ int credential_history(
 /* Let a stored token be refreshed soon, whatever its age. */
 int credential_due_now(const struct store *s, const struct credential_id *id, struct err *err);
 
+/* Claims that ran out with no result stored: Weixin may have made a new token that nobody has, and the stored
+ * one is void some minutes later. So they are due at once, though their token was not. */
+int credential_take_up_abandoned(const struct store *s, struct err *err);
+
 /* Nothing was to be done: lease given back. */
 int credential_release(const struct store *s, const struct credential_id *id, int64_t fence, struct err *err);
 

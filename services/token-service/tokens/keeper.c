@@ -192,6 +192,8 @@ static void *run_look(void *arg)
 	do {
 		rc = store_run(k->store, look_body, NULL, &err);
 		if (rc == 0)
+			rc = credential_take_up_abandoned(k->store, &err);
+		if (rc == 0)
 			rc = look_at_tickets(k, &err);
 		if (rc == 0 && (tidied_ms == 0 || clock_mono_ms() - tidied_ms > TIDY_EVERY_MS)) {
 			tidied_ms = clock_mono_ms();
