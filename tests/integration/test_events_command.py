@@ -155,7 +155,7 @@ def test_a_broker_without_look_up_by_time_is_read_from_its_beginning(new_deploym
         recent = write(deployment, "messages", "weixin.message.text", "wxone", text, 60, OPENID)
         answer = deployment.command("events", "search", "--json", "--since", "1h")
         assert [json.loads(line)["id"] for line in answer.stdout.splitlines()] == [recent]
-        assert "no look-up by time: messages is read from its beginning" in answer.stderr
+        assert "no look-up by time: wx.messages is read from its beginning" in answer.stderr
     finally:
         broker.close()
 

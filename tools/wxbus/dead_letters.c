@@ -100,12 +100,13 @@ static int by_time(const void *a, const void *b)
 
 static int choose(struct letters *ls, struct err *err)
 {
-	int64_t since_ms = ls->o->filter.event.since_ms, back_ms = READER_FROM_BEGINNING;
+	struct topic_scan scan = {.topic = ls->dead_letter_topic, .record = take_letter, .arg = ls};
+	int64_t since_ms = ls->o->filter.event.since_ms;
 	int rc;
 
-	if (since_ms)
-		back_ms = ls->o->now_ms > since_ms ? ls->o->now_ms - since_ms : 0;
-	rc = topic_scan(ls->conf, ls->dead_letter_topic, back_ms, take_letter, ls, err);
+	scan.back_ms =
+		since_ms ? (ls->o->now_ms > since_ms ? ls->o->now_ms - since_ms : 0) : READER_FROM_BEGINNING;
+	rc = topic_scan(ls->conf, &scan, err);
 	if (rc < 0)
 		return rc;
 	if (ls->n > 0)

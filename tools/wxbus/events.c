@@ -8,6 +8,7 @@
 #include "proto/topics.h"
 #include "tools/wxbus/event_options.h"
 #include "tools/wxbus/event_view.h"
+#include "tools/wxbus/topic_scan.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -19,7 +20,6 @@
 
 #define LIMIT_PRESET 1000
 #define LIMIT_MAX    1000000
-#define SILENCE_MS   20000 /* brokers that say nothing for so long while something is awaited are away */
 #define LOOK_MS      20
 #define SAY_MS       3000
 
@@ -144,8 +144,8 @@ struct events;
 struct source {
 	struct events *events;
 	enum topic topic;
-	struct reader *reader;
-	bool told; /* that it has to be scanned */
+	struct reader *reader; /* of a tail */
+	bool told;             /* that it has to be scanned */
 };
 
 struct events {
@@ -155,9 +155,8 @@ struct events {
 	struct source sources[N_SHOWN];
 	struct arena arena; /* of the record being looked at; under the lock, as all below */
 	pthread_mutex_t lock;
-	int64_t read, malformed, found;
-	int64_t heard_ms; /* when a record came last */
-	bool full;        /* the limit is reached */
+	int64_t malformed, found;
+	bool full; /* the limit is reached */
 	/* What was found. */
 	struct found_line {
 		int64_t at_ms;
@@ -179,8 +178,6 @@ static void take_record(void *arg, const struct kafka_record *r)
 	struct err ignored;
 
 	pthread_mutex_lock(&ev->lock);
-	ev->read++;
-	ev->heard_ms = clock_mono_ms();
 	if (ev->full) {
 		pthread_mutex_unlock(&ev->lock);
 		return;
@@ -195,47 +192,75 @@ static void take_record(void *arg, const struct kafka_record *r)
 	pthread_mutex_unlock(&ev->lock);
 }
 
-static int open_source(
-	struct events *ev, struct source *s, const struct kafka_conf *conf, bool follow, struct err *err)
+static bool is_full(void *arg)
 {
-	const struct event_filter *f = &ev->o->filter;
+	struct source *s = arg;
+	bool full;
+
+	pthread_mutex_lock(&s->events->lock);
+	full = s->events->full;
+	pthread_mutex_unlock(&s->events->lock);
+	return full;
+}
+
+static int64_t since_back_ms(const struct event_filter *f, int64_t otherwise)
+{
+	int64_t back_ms = clock_wall_ms() - f->since_ms;
+
+	if (!f->since_ms)
+		return otherwise;
+	return back_ms < 0 ? 0 : back_ms; /* a time to come: nothing that is there already */
+}
+
+/* Until all that was there at the start is read, or the limit reached. */
+static int read_source(struct source *s, const struct kafka_conf *conf, struct err *err)
+{
+	const struct event_filter *f = &s->events->o->filter;
 	char topic[TOPIC_NAME_MAX + 1];
-	struct reader_options o = {
+	const struct topic_scan scan = {.topic = topic,
+		.back_ms = since_back_ms(f, READER_FROM_BEGINNING),
+		.until_ms = f->until_ms,
+		.record = take_record,
+		.enough = is_full,
+		.arg = s};
+
+	return topic_name(s->topic, conf->topic_prefix, topic, err) < 0 ? -1 : topic_scan(conf, &scan, err);
+}
+
+static int read_all(struct events *ev, const struct kafka_conf *conf, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < N_SHOWN; i++)
+		if (ev->o->topics[i] && !is_full(&ev->sources[i]))
+			rc = read_source(&ev->sources[i], conf, err);
+	return rc;
+}
+
+static int open_source(struct source *s, const struct kafka_conf *conf, struct err *err)
+{
+	char topic[TOPIC_NAME_MAX + 1];
+	const struct reader_options o = {
 		.client_id = "wxbus",
 		.topic = topic,
-		.back_ms = f->since_ms ? clock_wall_ms() - f->since_ms
-			   : follow    ? 0
-				       : READER_FROM_BEGINNING,
-		.until_ms = follow ? 0 : f->until_ms,
+		.back_ms = since_back_ms(&s->events->o->filter, 0),
 		.record = take_record,
 		.arg = s,
 	};
 
-	if (topic_name(s->topic, conf->topic_prefix, topic, err) < 0)
-		return -1;
-	if (o.back_ms < 0 && f->since_ms) /* a time to come: nothing that is there already */
-		o.back_ms = 0;
-	return reader_new(&s->reader, conf, &o, err);
+	return topic_name(s->topic, conf->topic_prefix, topic, err) < 0
+		       ? -1
+		       : reader_new(&s->reader, conf, &o, err);
 }
 
-static int open_sources(struct events *ev, const struct kafka_conf *conf, bool follow, struct err *err)
+static int open_sources(struct events *ev, const struct kafka_conf *conf, struct err *err)
 {
-	int rc = kafka_conf_check(conf, err);
+	int rc = 0;
 
-	ev->heard_ms = clock_mono_ms();
-	for (size_t i = 0; rc == 0 && i < N_SHOWN; i++) {
-		ev->sources[i].events = ev;
-		ev->sources[i].topic = shown_topics[i];
+	for (size_t i = 0; rc == 0 && i < N_SHOWN; i++)
 		if (ev->o->topics[i])
-			rc = open_source(ev, &ev->sources[i], conf, follow, err);
-	}
+			rc = open_source(&ev->sources[i], conf, err);
 	return rc;
-}
-
-static void close_sources(struct events *ev)
-{
-	for (size_t i = 0; i < N_SHOWN; i++)
-		reader_free(&ev->sources[i].reader);
 }
 
 /* Said once for each topic, as soon as it is known. */
@@ -244,8 +269,7 @@ static void say_if_scanning(struct source *s)
 	if (s->told || !reader_scans(s->reader))
 		return;
 	s->told = true;
-	(void)fprintf(stderr, "wxbus: this broker has no look-up by time: %s is read from its beginning\n",
-		topic_table[s->topic].name);
+	topic_scans_say(topic_table[s->topic].name);
 }
 
 /* The first topic that has not been read to its end; NULL: all have. */
@@ -262,51 +286,21 @@ static struct source *behind(struct events *ev)
 	return NULL;
 }
 
-static void look(struct events *ev, bool *full_out, int64_t *silent_ms_out)
-{
-	pthread_mutex_lock(&ev->lock);
-	*full_out = ev->full;
-	*silent_ms_out = clock_mono_ms() - ev->heard_ms;
-	pthread_mutex_unlock(&ev->lock);
-}
-
-/* Until all that was there at the start is read, or the limit reached. */
-static int read_to_end(struct events *ev, struct err *err)
-{
-	struct source *s;
-	int64_t silent_ms;
-	char detail[160];
-	bool full;
-
-	while ((s = behind(ev)) != NULL) {
-		look(ev, &full, &silent_ms);
-		if (full)
-			return 0;
-		if (silent_ms > SILENCE_MS) {
-			reader_detail(s->reader, detail, sizeof(detail));
-			return err_set(err, ERR_RETRY, 0, "Kafka says nothing: %s", detail);
-		}
-		clock_sleep_ms(LOOK_MS);
-	}
-	return 0;
-}
-
 /* Until Ctrl-C, or the limit. Trouble is said when it begins; it may pass. */
 static void follow(struct events *ev)
 {
-	int64_t began = clock_mono_ms(), silent_ms;
+	int64_t began = clock_mono_ms();
 	struct source *s;
 	char detail[160];
-	bool full = false, told = false;
+	bool told = false;
 
-	while (!full) {
+	while (!is_full(&ev->sources[0])) {
 		s = behind(ev);
 		if (s && !told && clock_mono_ms() - began > SAY_MS) {
 			reader_detail(s->reader, detail, sizeof(detail));
 			(void)fprintf(stderr, "wxbus: waiting: %s\n", detail);
 			told = true;
 		}
-		look(ev, &full, &silent_ms);
 		clock_sleep_ms(LOOK_MS);
 	}
 }
@@ -385,7 +379,8 @@ static void release(struct events *ev)
 {
 	struct tally *t, *next;
 
-	close_sources(ev);
+	for (size_t i = 0; i < N_SHOWN; i++)
+		reader_free(&ev->sources[i].reader);
 	for (int64_t i = 0; ev->lines && i < ev->found; i++)
 		free(ev->lines[i].line);
 	free(ev->lines);
@@ -419,7 +414,11 @@ static int run(const struct argp *argp, int argc, char **argv, struct events_opt
 		return rc;
 	ev->o = o;
 	pthread_mutex_init(&ev->lock, NULL);
-	rc = body(ev, &settings.kafka, &err);
+	for (size_t i = 0; i < N_SHOWN; i++)
+		ev->sources[i] = (struct source){.events = ev, .topic = shown_topics[i]};
+	rc = kafka_conf_check(&settings.kafka, &err);
+	if (rc == 0)
+		rc = body(ev, &settings.kafka, &err);
 	release(ev);
 	conf_release(items, N_ITEMS, &settings);
 	return rc < 0 ? command_failed(&err) : 0;
@@ -436,7 +435,7 @@ static int tail(struct events *ev, const struct kafka_conf *conf, struct err *er
 {
 	event_view_title(&ev->o->view, stdout);
 	(void)fflush(stdout);
-	if (open_sources(ev, conf, true, err) < 0)
+	if (open_sources(ev, conf, err) < 0)
 		return -1;
 	follow(ev);
 	return 0;
@@ -460,9 +459,8 @@ static const struct argp search_argp = {
 
 static int search(struct events *ev, const struct kafka_conf *conf, struct err *err)
 {
-	if (open_sources(ev, conf, false, err) < 0 || read_to_end(ev, err) < 0)
+	if (read_all(ev, conf, err) < 0)
 		return -1;
-	close_sources(ev); /* nothing is added any more */
 	if (ev->found > 0)
 		qsort(ev->lines, (size_t)ev->found, sizeof(*ev->lines), by_time);
 	event_view_title(&ev->o->view, stdout);
@@ -518,9 +516,8 @@ static int tally(struct events *ev, const struct kafka_conf *conf, struct err *e
 {
 	struct tally *t;
 
-	if (open_sources(ev, conf, false, err) < 0 || read_to_end(ev, err) < 0)
+	if (read_all(ev, conf, err) < 0)
 		return -1;
-	close_sources(ev);
 	if (ev->o->by == BY_HOUR)
 		HASH_SORT(ev->tallies, by_key);
 	else

@@ -78,6 +78,7 @@ int letters_resolve(struct letter_store *s, const struct kafka_conf *conf, const
 	size_t *unsure_out, struct err *err)
 {
 	struct written_set set = {.names = NULL, .arena = ARENA_INIT};
+	struct topic_scan scan = {.topic = replay_topic, .record = note_written, .arg = &set};
 	int64_t oldest_ms, ignored;
 	size_t n;
 	int rc = wait_for_claims(s, &n, &oldest_ms, err);
@@ -85,7 +86,8 @@ int letters_resolve(struct letter_store *s, const struct kafka_conf *conf, const
 	*unsure_out = 0;
 	if (rc < 0 || n == 0)
 		return rc;
-	rc = topic_scan(conf, replay_topic, oldest_ms + MARGIN_MS, note_written, &set, err);
+	scan.back_ms = oldest_ms + MARGIN_MS;
+	rc = topic_scan(conf, &scan, err);
 	if (rc == 0)
 		rc = letter_store_resolve(s, is_written, &set, TOLD_MS, err);
 	if (rc == 0)

@@ -366,9 +366,12 @@ static int wait_for_sent(struct feed *f, struct err *err)
 
 static int look_up_written(struct feed *f, struct err *err)
 {
-	if (f->r->fence <= 1)
-		return 0; /* nobody before us */
-	return topic_scan(f->o->kafka, f->r->target, f->r->noted_age_ms + MARGIN_MS, note_written, f, err);
+	const struct topic_scan scan = {.topic = f->r->target,
+		.back_ms = f->r->noted_age_ms + MARGIN_MS,
+		.record = note_written,
+		.arg = f};
+
+	return f->r->fence <= 1 ? 0 /* nobody before us */ : topic_scan(f->o->kafka, &scan, err);
 }
 
 static int open_reader(struct feed *f, struct err *err)

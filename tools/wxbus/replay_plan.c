@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/json/json.h"
 #include "tools/wxbus/operator.h"
+#include "tools/wxbus/topic_scan.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,8 +46,7 @@ int replay_spans(const struct kafka_conf *conf, const char *source, const struct
 	int rc = kafka_spans_find(conf, source, f->since_ms, f->until_ms, out, err);
 
 	if (rc == 0 && out->scans)
-		(void)fprintf(stderr,
-			"wxbus: this broker has no look-up by time: %s is read from its beginning\n", source);
+		topic_scans_say(source);
 	return rc;
 }
 
