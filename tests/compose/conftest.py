@@ -1,4 +1,4 @@
-"""`./dev test --compose`. Logs are in build/logs/compose/, or in the folder WXBUS_TEST_LOGS."""
+"""`./dev test --compose`, and part of `./dev test`. Logs are in build/logs/compose/, or in the folder WXBUS_TEST_LOGS."""
 
 import os
 import pathlib
@@ -8,14 +8,19 @@ import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent)]
 
-from engine import ROOT, Engine, Stack                          # noqa: E402
+from engine import ROOT, Engine, data_folder, leave_the_network  # noqa: E402
+import images                                                   # noqa: E402
+from stack import Stack                                         # noqa: E402
 
 from wxbusdev import paths                                      # noqa: E402
 
+LONG = os.environ.get("WXBUS_TEST_LONG") == "yes"
 
-@pytest.fixture(scope="session")
-def long():
-    return os.environ.get("WXBUS_TEST_LONG") == "yes"
+
+def pytest_collection_modifyitems(config, items):
+    if not LONG:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 @pytest.fixture(scope="session")
@@ -25,14 +30,13 @@ def logs():
 
 @pytest.fixture(scope="session")
 def engine(logs):
-    """The daemon, with every image built."""
-    engine = Engine(logs / "dockerd.log")
-    try:
-        engine.start()
-        engine.build_images()
-        yield engine
-    finally:
-        engine.close()
+    """The daemon, with every image made, in a network of this run's own."""
+    with data_folder() as data:
+        with Engine(data, logs / "dockerd-images.log", for_images=True) as maker:
+            images.make(maker, LONG)
+        leave_the_network()
+        with Engine(data, logs / "dockerd.log") as engine:
+            yield engine
 
 
 @pytest.fixture(scope="session")
@@ -49,4 +53,5 @@ def stack(engine, logs, tmp_path_factory):
         yield stack
     finally:
         stack.logs(logs / "compose.log")
-        stack.compose("down", "-v", "-t", "5", check=False)
+        stack.compose("kill", check=False)
+        stack.compose("down", "-v", check=False)

@@ -2,6 +2,7 @@
 load, and what outlives them. The tests stand on each other, in this order."""
 
 import concurrent.futures
+import contextlib
 import http.client
 import itertools
 import json
@@ -12,7 +13,8 @@ import threading
 import time
 
 import pytest
-from engine import COMPONENT, IMAGE, SIM_IMAGE
+from images import BASE, COMPOSE_2, IMAGE, REVISION, SIM_IMAGE
+from stack import COMPONENT
 
 from wxbusdev.child import wait_until
 from wxbusdev.deployment import BUSINESSES
@@ -29,7 +31,9 @@ def test_the_image_is_small_and_runs_as_nobody(engine):
     assert engine.inspect(IMAGE, ".Size") < MAX_BYTES
     config = engine.inspect(IMAGE, ".Config")
     assert config["User"] == "10001:10001" and config["Healthcheck"]["Test"] == ["CMD", "wxbus-healthy"]
-    assert config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
+    labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
+    assert labels == {"title": "wxbus", "description": labels["description"], "licenses": "Apache-2.0", "version": "0.1.0",
+                      "revision": REVISION, "created": "unknown", "base.name": BASE}
 
 
 def test_the_image_holds_every_program_but_the_simulator(engine):
@@ -121,7 +125,8 @@ def test_a_client_that_sends_half_a_request_is_let_go(stack):
 # --- restarts ----------------------------------------------------------------------------------------------------
 
 class Load:
-    """Pushes one after the other from a few threads until the end of the `with`; each text is sent once."""
+    """Pushes one after the other from a few threads until the end of the `with`; each text is one push, which Weixin does
+    not repeat: what was refused is seen."""
 
     def __init__(self, stack, threads=4):
         self._stack, self._stop, self._numbers = stack, threading.Event(), itertools.count()
@@ -144,7 +149,7 @@ class Load:
         while not self._stop.wait(0.02):
             number = next(self._numbers)
             text = f"{self._name}{number}"
-            pushed = self._stack.sim.push_text(COMPONENT, ACCOUNT, f"oComposeLoad{number:016d}", text)
+            pushed = self._stack.sim.push_text(COMPONENT, ACCOUNT, f"oComposeLoad{number:016d}", text, retries=0)
             if pushed["answer"] == "success":
                 self.acknowledged.append(text)
             else:
@@ -169,6 +174,45 @@ def test_each_of_our_containers_restarts_under_load(stack, caller_key, record_pr
     assert sorted(load.on_topic()) == sorted(load.acknowledged)
 
 
+@contextlib.contextmanager
+def paused(stack, container):
+    """It takes connections, and answers nothing."""
+    stack.engine.docker("pause", container)
+    try:
+        yield
+    finally:
+        stack.engine.docker("unpause", container)
+        wait_until(lambda: stack.healthy(container), 60, "healthy after a pause", 0.2)
+
+
+def passed_on(stack, marker):
+    """{status: [how many ingresses nginx asked, ...]} of the pushes whose path has `marker`."""
+    container, = stack.containers("nginx")
+    found = {}
+    for line in stack.engine.docker("logs", container).stdout.splitlines():
+        if marker in line:
+            _, _, _, _, status, rest = line.split(" ", 5)
+            found.setdefault(int(status), []).append(rest.count(":8080"))
+    return found
+
+
+@pytest.mark.long
+def test_nginx_passes_nothing_on_after_a_time_out_or_a_503(stack, caller_key):
+    """A second wait would overrun Weixin's 5 s."""
+    path = f"/push/{COMPONENT}/accounts/wxtimeout"
+    ingresses = list(stack.containers("ingress"))
+    with paused(stack, ingresses[0]), concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: https(stack, "GET", path)[0], range(16)))
+    assert set(answers) == {504, 400} and passed_on(stack, path) == {400: [1] * answers.count(400), 504: [1] * answers.count(504)}
+    kafka, = stack.containers("kafka")
+    with paused(stack, kafka):
+        pushed = stack.sim.push_text(COMPONENT, ACCOUNT, FAN, "while Kafka is paused", retries=0)
+    assert pushed["status"] == 503 and 3000 < pushed["ms"] < 5000
+    assert passed_on(stack, f"/push/{COMPONENT}/accounts/{ACCOUNT}")[503] == [1]
+    wait_until(lambda: stack.sim.push_text(COMPONENT, ACCOUNT, FAN, "Kafka goes on")["answer"] == "success", 60, "a push")
+
+
+@pytest.mark.long
 def test_nothing_acknowledged_is_lost_when_what_it_stands_on_restarts(stack, caller_key):
     with Load(stack) as load:
         for service in ("postgres", "kafka", "nginx"):
@@ -181,6 +225,7 @@ def test_nothing_acknowledged_is_lost_when_what_it_stands_on_restarts(stack, cal
     wait_until(lambda: call_api(stack, caller_key, "still here")[0] == 200, 60, "a call after the restarts")
 
 
+@pytest.mark.long
 def test_down_and_up_keep_all_state(stack, caller_key):
     """The simulator, which forgets, stays."""
     before = len(stack.topic("messages"))
@@ -192,6 +237,7 @@ def test_down_and_up_keep_all_state(stack, caller_key):
     wait_until(lambda: call_api(stack, caller_key, "and again")[1]["errcode"] == 0, 60, "a call with the kept token")
 
 
+@pytest.mark.long
 def test_a_backup_of_the_database_restores(stack, caller_key, tmp_path):
     """Step by step as docs/operations.md says: the account's tokens and the caller's key are back."""
     dump = tmp_path / "wxbus.dump"
@@ -204,3 +250,18 @@ def test_a_backup_of_the_database_restores(stack, caller_key, tmp_path):
     stack.up("--scale", "ingress=2")
     wait_until(lambda: call_api(stack, caller_key, "restored")[1]["errcode"] == 0, 60, "a call after the restore")
     assert '"authorized"' in stack.wxbus("accounts", "show", COMPONENT, ACCOUNT)
+
+
+@pytest.mark.long
+def test_compose_v2_takes_over_what_1_29_made(stack, caller_key, tmp_path):
+    """With Debian 13's docker-compose the same files, volumes and state. The simulator, which forgets, stays."""
+    container = stack.engine.docker("create", COMPOSE_2, "true").stdout.strip()
+    stack.engine.docker("cp", f"{container}:/usr/libexec/docker/cli-plugins/docker-compose", tmp_path / "docker-compose")
+    stack.engine.docker("rm", container)
+    services = [service for service in set(stack.containers().values()) if service != "weixin-sim"]
+    stack.compose("rm", "-f", "-s", *services)
+    stack.program = [tmp_path / "docker-compose"]
+    assert " v2." in stack.compose("version").stdout
+    stack.up("--scale", "ingress=2", "--no-recreate")
+    assert stack.sim.push_text(COMPONENT, ACCOUNT, FAN, "by v2")["answer"] == "success"
+    wait_until(lambda: call_api(stack, caller_key, "by v2")[1]["errcode"] == 0, 60, "a call with the kept token")

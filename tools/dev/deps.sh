@@ -10,7 +10,7 @@ DEPS_DEMO="kcat"
 DEPS_TEST="python3-pytest python3-pytest-timeout python3-jsonschema python3-yaml python3-confluent-kafka python3-psycopg2 kcat
 	chromium chromium-driver python3-selenium fonts-wqy-microhei wrk valgrind"
 DEPS_BENCH="valgrind wrk"
-DEPS_COMPOSE="docker.io docker-compose debootstrap iptables"
+DEPS_COMPOSE="docker.io docker-compose mmdebstrap iptables iproute2"
 DEPS_CLANG="clang llvm"
 DEPS_FORMAT="clang-format"
 DEPS_COVERAGE="gcovr"

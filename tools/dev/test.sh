@@ -26,17 +26,17 @@ command_test() {
 		esac
 	done
 
-	if [ $compose = yes ]; then
-		export WXBUS_TEST_LONG=$long
-		test_compose "$limit" ${only:+-k "$only"}
-		return
-	fi
 	deps_require BUILD DATABASE PYTHON TEST
+	[ $compose = no ] || kafka=real
 	kafka=$(test_choose_kafka "$kafka")
 	export WXBUS_TEST_KAFKA=$kafka WXBUS_TEST_LONG=$long
 	TEST_FAILED=""
 	if [ $coverage = yes ]; then
 		test_coverage "$jobs" "$limit" "${only:-test_ingress}"
+	elif [ $compose = yes ]; then
+		build dev
+		test_engine
+		test_part "image and docker-compose.yml" test_compose "$limit" ${only:+-k "$only"}
 	elif [ -n "$only" ]; then
 		build dev
 		test_part "integration tests, $kafka Kafka" test_integration dev "$limit" -k "$only"
@@ -45,6 +45,9 @@ command_test() {
 		build dev
 		test_part "unit tests" ctest --preset dev -j "$jobs" --no-tests=error
 		test_everything "$kafka" "$long" "$limit"
+		if [ "$kafka" = real ] && test_engine; then
+			test_part "image and docker-compose.yml" test_compose "$limit"
+		fi
 		test_part "unit tests under sanitizers" test_sanitized ctest --preset asan -j "$jobs" --no-tests=error
 	fi
 	if [ $sanitize = yes ]; then
@@ -141,6 +144,27 @@ test_pytest() {
 	shift 3
 	WXBUS_TEST_LOGS=$logs WXBUS_BUILD_DIR=$ROOT/build/$preset timeout --signal=ABRT --kill-after=1m "$limit" \
 		"$PYTHON" -m pytest tests/integration "$@"
+}
+
+# Can containers run here? If not, one line says why.
+test_engine() {
+	if [ "$(id -u)" != 0 ]; then
+		echo "containers need root, so the compose tests are not selected"
+		return 1
+	fi
+	if ! deps_require COMPOSE || { ! command -v docker >/dev/null && ! deps_install docker-cli; }; then
+		echo "no container engine can be installed here, so the compose tests are not selected"
+		return 1
+	fi
+	"$PYTHON" tests/compose/engine.py
+}
+
+# test_compose LIMIT [PYTEST_OPTION...]: the image and docker-compose.yml in a container engine of the tests' own.
+test_compose() {
+	local limit=$1
+
+	shift
+	WXBUS_BUILD_DIR=$ROOT/build/dev timeout --signal=INT --kill-after=2m "$limit" "$PYTHON" -m pytest tests/compose "$@"
 }
 
 # Real if it can be had: Java, Maven and the jars. Asked for by name, its lack is an error.

@@ -46,14 +46,14 @@ log.message.timestamp.type=CreateTime
 """
 
 
-def _java():
+def java():
     """The Java to run Kafka with: JAVA_HOME's, else the PATH's, else Debian's."""
     candidates = [shutil.which("java"), "/usr/bin/java"]
     if os.environ.get("JAVA_HOME"):
         candidates.insert(0, os.path.join(os.environ["JAVA_HOME"], "bin", "java"))
-    for java in candidates:
-        if java and os.path.exists(java) and _java_major(java) >= _JAVA_MAJOR:
-            return java
+    for program in candidates:
+        if program and os.path.exists(program) and _java_major(program) >= _JAVA_MAJOR:
+            return program
     raise ChildError(f"no Java {_JAVA_MAJOR} or later: install default-jre-headless")
 
 
@@ -126,7 +126,7 @@ class Kafka(Child):
             copies=len(controllers),
             listeners=_each(",{}://127.0.0.1:{}", self.relay_targets), advertised=_each(",{}://127.0.0.1:{}", relayed),
             protocols=_each(",{}:PLAINTEXT", relayed)))
-        self._java = _java()
+        self._java = java()
         self._class_path = f"{jars()}/*"
         argv = self._command("kafka.Kafka", self._config, heap_mb=heap_mb, lasting=lasting)
         super().__init__("kafka", argv, log_path, death_signal=signal.SIGKILL)

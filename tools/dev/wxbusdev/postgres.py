@@ -14,7 +14,7 @@ from . import paths
 from .child import Child, ChildError, free_port
 
 
-def _programs():
+def programs():
     """The folder of initdb and postgres: the newest that Debian has installed."""
     found = [path.parent for path in pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     if not found:
@@ -49,8 +49,8 @@ class Postgres(Child):
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="wxbus-postgres-", dir=parent or _parent()))
         self._data = self._folder / "data"
         self._identity = _identity()
-        programs = _programs()
-        self._initdb = programs / "initdb"
+        folder = programs()
+        self._initdb = folder / "initdb"
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": self.port,
@@ -61,7 +61,7 @@ class Postgres(Child):
         }
         if not durable:
             settings.update(fsync="off", synchronous_commit="off", full_page_writes="off")
-        argv = [programs / "postgres", "-D", self._data]
+        argv = [folder / "postgres", "-D", self._data]
         for name, value in settings.items():
             argv += ["-c", f"{name}={value}"]
         super().__init__("postgres", argv, log_path, env=self._environment(), death_signal=signal.SIGQUIT,
