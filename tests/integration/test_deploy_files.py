@@ -89,6 +89,36 @@ SCALED_OBJECT = fields({
 }, "apiVersion", "kind", "metadata", "spec")
 
 
+# --- Dockerfile --------------------------------------------------------------------------------------------------
+
+def let_through(path):
+    """Does .dockerignore leave it in the context? The last pattern that matches it or a folder above decides."""
+    def matches(pattern):
+        inner = re.escape(pattern).replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
+        return re.fullmatch(f"{inner}(/.*)?", path)
+
+    lines = (paths.ROOT / ".dockerignore").read_text().splitlines()
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    decisive = [pattern for pattern in patterns if matches(pattern.removeprefix("!"))]
+    return not decisive or decisive[-1].startswith("!")
+
+
+def test_the_image_is_built_from_what_it_is_given(tmp_path):
+    """What the Dockerfile copies before it compiles, and .dockerignore lets through, is all that the build needs."""
+    stage = (paths.ROOT / "Dockerfile").read_text().split("FROM ${BASE} AS build")[1].split("RUN cmake")[0]
+    copied = tuple(word for line in re.findall(r"^COPY (.*) \S+$", stage, re.MULTILINE) for word in line.split())
+    assert not let_through("secrets/platforms.json") and not let_through(".env") and not let_through("common/base/buf_test.c")
+    for source in (paths.ROOT / word for word in copied):
+        for path in (source.rglob("*") if source.is_dir() else [source]):
+            name = path.relative_to(paths.ROOT)
+            if path.is_file() and let_through(str(name)):
+                (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, tmp_path / name)
+    for command in (["cmake", "--preset", "release"], ["ninja", "-C", "build/release", "-n"]):
+        answer = subprocess.run(command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        assert answer.returncode == 0, answer.stdout[-2000:] + answer.stderr[-2000:]
+
+
 # --- docker-compose.yml ------------------------------------------------------------------------------------------
 
 def service_of(program):
