@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import itertools
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -203,7 +204,8 @@ def test_nginx_passes_nothing_on_after_a_time_out_or_a_503(stack, caller_key):
     ingresses = list(stack.containers("ingress"))
     with paused(stack, ingresses[0]), concurrent.futures.ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: https(stack, "GET", path)[0], range(16)))
-    assert set(answers) == {504, 400} and passed_on(stack, path) == {400: [1] * answers.count(400), 504: [1] * answers.count(504)}
+    assert set(answers) == {403, 504}
+    assert passed_on(stack, path) == {status: [1] * answers.count(status) for status in answers}
     kafka, = stack.containers("kafka")
     with paused(stack, kafka):
         pushed = stack.sim.push_text(COMPONENT, ACCOUNT, FAN, "while Kafka is paused", retries=0)
@@ -261,7 +263,7 @@ def test_compose_v2_takes_over_what_1_29_made(stack, caller_key, tmp_path):
     services = [service for service in set(stack.containers().values()) if service != "weixin-sim"]
     stack.compose("rm", "-f", "-s", *services)
     stack.program = [tmp_path / "docker-compose"]
-    assert " v2." in stack.compose("version").stdout
+    assert re.search(r" v?2\.\d+\.", stack.compose("version").stdout)
     stack.up("--scale", "ingress=2", "--no-recreate")
     assert stack.sim.push_text(COMPONENT, ACCOUNT, FAN, "by v2")["answer"] == "success"
     wait_until(lambda: call_api(stack, caller_key, "by v2")[1]["errcode"] == 0, 60, "a call with the kept token")
