@@ -6,6 +6,7 @@
 #include "proto/erasure.h"
 #include "proto/internal_auth.h"
 #include "proto/reply.h"
+#include "proto/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +137,18 @@ static void authorization(const void *bytes, size_t len)
 	free(header);
 }
 
+/* What is read of a traceparent stands in it. */
+static void traceparent(const char *text, size_t len)
+{
+	struct trace t;
+
+	if (!trace_parse(text, len, &t))
+		return;
+	MUST(len >= TRACE_PARENT_LEN && memcmp(text + 3, t.id, TRACE_ID_LEN) == 0 &&
+		memcmp(text + 4 + TRACE_ID_LEN, t.span, TRACE_SPAN_LEN) == 0);
+	MUST(strspn(t.id, "0") < TRACE_ID_LEN && strspn(t.span, "0") < TRACE_SPAN_LEN);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
@@ -163,6 +176,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'h':
 		authorization(data, size);
+		break;
+	case 't':
+		traceparent((const char *)data, size);
 		break;
 	}
 	return 0;

@@ -25,6 +25,8 @@ static const char *_Atomic log_svc = "wxbus";
 static _Atomic enum log_format log_form = LOG_FORMAT_TEXT;
 static _Atomic enum log_level log_least = LOG_LEVEL_INFO;
 
+static _Thread_local char log_trace_id[LOG_TRACE_ID_LEN + 1], log_span_id[LOG_SPAN_ID_LEN + 1];
+
 static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
 static log_sink sink_fn;
 static void *sink_arg;
@@ -69,6 +71,12 @@ int log_format_parse(const char *name, enum log_format *format_out)
 		return -1;
 	*format_out = (enum log_format)i;
 	return 0;
+}
+
+void log_set_trace(const char *trace_id, const char *span_id)
+{
+	(void)str_copy(log_trace_id, sizeof(log_trace_id), trace_id ? trace_id : "");
+	(void)str_copy(log_span_id, sizeof(log_span_id), span_id ? span_id : "");
 }
 
 void log_set_sink(log_sink sink, void *arg)
@@ -123,6 +131,10 @@ static void format_line(struct buf *out, enum log_level level, const char *subje
 		add_json(out, "time", now);
 		add_json(out, "level", level_names[level]);
 		add_json(out, "svc", log_svc);
+		if (log_trace_id[0]) {
+			add_json(out, "trace_id", log_trace_id);
+			add_json(out, "span_id", log_span_id);
+		}
 		if (subject)
 			add_json(out, "subject", subject);
 		add_json(out, "msg", message);
@@ -130,6 +142,8 @@ static void format_line(struct buf *out, enum log_level level, const char *subje
 		return;
 	}
 	buf_addf(out, "%s %-5s %s ", now, level_names[level], log_svc);
+	if (log_trace_id[0])
+		buf_addf(out, "trace=%s/%s ", log_trace_id, log_span_id);
 	if (subject)
 		buf_addf(out, "[%s] ", subject);
 	buf_add_str(out, message);

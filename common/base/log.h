@@ -23,6 +23,13 @@ void log_write(enum log_level level, const char *subject, const char *fmt, ...)
 #define log_warn(subject, ...)  log_write(LOG_LEVEL_WARN, subject, __VA_ARGS__)
 #define log_error(subject, ...) log_write(LOG_LEVEL_ERROR, subject, __VA_ARGS__)
 
+/* The W3C trace (https://www.w3.org/TR/trace-context-1/) that the calling thread works for: its lines carry
+ * both ids until its next call; a sink does not get them. NULL, NULL: none. Copied; at most LOG_TRACE_ID_LEN
+ * and LOG_SPAN_ID_LEN hex digits count. */
+#define LOG_TRACE_ID_LEN 32
+#define LOG_SPAN_ID_LEN  16
+void log_set_trace(const char *trace_id, const char *span_id);
+
 /* Tests see what is logged. `sink` gets level, subject (or NULL) and the finished message; NULL restores
  * standard error. */
 typedef void (*log_sink)(enum log_level level, const char *subject, const char *message, void *arg);

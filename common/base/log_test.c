@@ -70,6 +70,27 @@ static void log_json_lines_are_objects(void **state)
 				       "\"ingress\",\"msg\":\"a\\\\nb\"}\n");
 }
 
+static void log_lines_carry_the_threads_trace(void **state)
+{
+	(void)state;
+	redirect(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	log_set_trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+	log_info("wx12", "x");
+	log_init("ingress", LOG_FORMAT_JSON, LOG_LEVEL_INFO);
+	log_info(NULL, "y");
+	log_set_trace(NULL, NULL);
+	log_info(NULL, "z");
+	assert_string_equal(written(),
+		"2026-11-20T08:15:30.125Z info  ingress "
+		"trace=4bf92f3577b34da6a3ce929d0e0e4736/00f067aa0ba902b7 "
+		"[wx12] x\n"
+		"{\"time\":\"2026-11-20T08:15:30.125Z\",\"level\":\"info\",\"svc\":\"ingress\","
+		"\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"span_id\":\"00f067aa0ba902b7\",\"msg\":"
+		"\"y\"}\n"
+		"{\"time\":\"2026-11-20T08:15:30.125Z\",\"level\":\"info\",\"svc\":\"ingress\",\"msg\":\"z\"}"
+		"\n");
+}
+
 static void log_input_cannot_forge_a_line(void **state)
 {
 	(void)state;
@@ -166,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TESTING_CASE(log_text_lines_have_time_level_service_subject),
 		TESTING_CASE(log_json_lines_are_objects),
+		TESTING_CASE(log_lines_carry_the_threads_trace),
 		TESTING_CASE(log_input_cannot_forge_a_line),
 		TESTING_CASE(log_below_the_level_is_not_written),
 		TESTING_CASE(log_long_messages_are_cut_not_lost),
