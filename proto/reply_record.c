@@ -14,6 +14,7 @@ void reply_record(const struct reply_verdict *v, const struct reply_record *abou
 		.appid = about->appid,
 		.subject = about->openid[0] ? about->openid : NULL,
 		.content_type = "application/json",
+		.traceparent = about->traceparent,
 		.time_ms = about->now_ms,
 		.received_ms = about->now_ms,
 	};

@@ -9,6 +9,7 @@
 struct reply_record {
 	const char *component_appid, *appid, *openid;
 	int64_t now_ms;
+	const char *traceparent; /* NULL or "": none */
 };
 
 /* Headers in `headers` (ENVELOPE_HEADERS_MAX), their text in the arena, the value in `value`; *out borrows

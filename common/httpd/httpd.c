@@ -69,6 +69,11 @@ int httpd_header_count(const struct httpd_request *req, const char *name)
 	return n;
 }
 
+const char *httpd_header_alone(const struct httpd_request *req, const char *name)
+{
+	return httpd_header_count(req, name) == 1 ? httpd_header(req, name) : NULL;
+}
+
 /* CivetWeb silently drops all headers after the 64th, and after a line it does not understand (a folded one,
  * one that begins with ':'); it takes blanks before the colon and lines that end in LF only. A Content-Length
  * hidden so would make the body pass as the next request. The header lies in CivetWeb's buffer with NUL in

@@ -56,6 +56,8 @@ const char *httpd_path(const struct httpd_request *req);
 const char *httpd_query(const struct httpd_request *req); /* as sent, without '?'; NULL: there was none */
 /* The first header of this name (no case); NULL: none. */
 const char *httpd_header(const struct httpd_request *req, const char *name);
+/* The same, and NULL where it comes more than once: nobody can tell which was meant. */
+const char *httpd_header_alone(const struct httpd_request *req, const char *name);
 int httpd_header_count(const struct httpd_request *req, const char *name);
 /* All headers in their order: false past the last. */
 bool httpd_header_at(const struct httpd_request *req, int i, const char **name_out, const char **value_out);

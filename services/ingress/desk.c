@@ -57,7 +57,7 @@ struct event {
 	struct group
 		*awaited[REPLIERS_MAX]; /* groups whose `waiting` counts this event; NULL: not, or no more */
 
-	char *from; /* component appid, appid and openid, a NUL behind each; NULL: no repliers */
+	char *from; /* a struct desk_address, a NUL behind each of its strings; NULL: no repliers */
 	bool decided;
 	bool ours;                       /* this ingress wrote `chosen` */
 	char chosen[GROUP_NAME_MAX + 1]; /* "": success */
@@ -273,6 +273,7 @@ static void write_verdict(struct desk *d, const struct event *e, enum verdict ve
 
 	from.appid = from.component_appid + strlen(from.component_appid) + 1;
 	from.openid = from.appid + strlen(from.appid) + 1;
+	from.traceparent = from.openid + strlen(from.openid) + 1;
 	str_copy(v.event_id, sizeof(v.event_id), e->id);
 	str_copy(v.group, sizeof(v.group), group);
 	d->write(d->write_arg, &v, &from);
@@ -319,6 +320,8 @@ static char *join_address(const struct desk_address *a)
 	buf_add(&b, a->component_appid, strlen(a->component_appid) + 1);
 	buf_add(&b, a->appid, strlen(a->appid) + 1);
 	buf_add(&b, a->openid, strlen(a->openid) + 1);
+	buf_add_str(&b, a->traceparent ? a->traceparent : "");
+	buf_add_char(&b, '\0');
 	return buf_detach(&b);
 }
 

@@ -23,6 +23,7 @@ struct desk;
 /* Whom an event is from, for whoever must write to him later. */
 struct desk_address {
 	const char *component_appid, *appid, *openid;
+	const char *traceparent; /* of the first request of the event here; NULL or "": none */
 };
 
 /* How verdicts of our own (`chosen`, `late`) get to the topic; must not block. */

@@ -24,6 +24,7 @@ static void record(void *arg, const struct reply_verdict *v, const struct desk_a
 	assert_string_equal(from->component_appid, "wxc");
 	assert_string_equal(from->appid, "wxa");
 	assert_string_equal(from->openid, "o1");
+	assert_string_equal(from->traceparent, "00-trace");
 	pthread_mutex_lock(&written.lock);
 	if (written.n < 64) {
 		written.verdicts[written.n] = v->verdict;
@@ -58,7 +59,7 @@ static struct desk_push push_for(const char *id, size_t n_groups, int64_t answer
 
 	return (struct desk_push){
 		.event_id = id,
-		.from = {"wxc", "wxa", "o1"},
+		.from = {"wxc", "wxa", "o1", "00-trace"},
 		.groups = three,
 		.n_groups = n_groups,
 		.publish_by_mono_ms = now + 100,

@@ -1,7 +1,7 @@
 #include "services/ingress/event.h"
 
 #include "common/crypto/crypto.h"
-#include "common/base/str.h"
+#include "proto/trace.h"
 
 #include <string.h>
 #include <strings.h>
@@ -67,17 +67,6 @@ enum refusal event_plan(
 	return ACCEPTED;
 }
 
-/* W3C trace context: the push is where a trace begins. */
-static const char *new_traceparent(struct arena *arena)
-{
-	uint8_t random[24];
-	char hex[2 * sizeof(random) + 1];
-
-	crypto_random(random, sizeof(random));
-	str_hex(random, sizeof(random), hex);
-	return arena_printf(arena, "00-%.32s-%.16s-01", hex, hex + 32);
-}
-
 static struct envelope envelope_of(
 	const struct push *p, const struct event_plan *plan, int64_t received_ms, struct arena *arena)
 {
@@ -87,7 +76,7 @@ static struct envelope envelope_of(
 		.component_appid = p->route.component_appid,
 		.appid = p->appid,
 		.content_type = p->platform_event ? "application/octet-stream" : "application/json",
-		.traceparent = new_traceparent(arena),
+		.traceparent = trace_current(),
 		.time_ms = p->message.create_time_s > 0 ? p->message.create_time_s * 1000 : received_ms,
 		.received_ms = received_ms,
 		.unverified_account = plan->unverified_account,

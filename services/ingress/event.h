@@ -28,8 +28,8 @@ enum refusal event_plan(const struct push *p, struct directory *d, const char *r
 
 #define REPLY_DEADLINE_MS 3800 /* what repliers are told; the ingress itself waits a little longer */
 
-/* The record, everything in the arena. Platform events are sealed to `event_key`, with ce_id as associated
- * data. */
+/* The record, everything in the arena, with the thread's trace. Platform events are sealed to `event_key`,
+ * with ce_id as associated data. */
 int event_record(const struct push *p, const struct event_plan *plan, const char *topic_name,
 	const uint8_t event_key[32], int64_t received_ms, struct arena *arena, struct kafka_record *out,
 	struct err *err);

@@ -2,6 +2,7 @@
 
 #include "common/base/str.h"
 #include "common/crypto/crypto.h"
+#include "proto/trace.h"
 #include "services/ingress/event.h"
 
 #include <stdio.h>
@@ -198,8 +199,12 @@ static void a_message_is_json_under_the_fans_key(void **state)
 
 	(void)state;
 	make_push(&p, "wxlive", "gh_1");
+	trace_enter("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
 	assert_int_equal(event_plan(&p, directory, LIST, &plan), ACCEPTED);
 	assert_int_equal(event_record(&p, &plan, "wx.messages", key, 1760000000123, &arena, &r, &err), 0);
+	assert_memory_equal(
+		kafka_record_header(&r, "ce_traceparent")->value, trace_current(), TRACE_PARENT_LEN);
+	trace_leave();
 	assert_memory_equal(r.key, "wxlive/o1", r.key_len);
 	assert_memory_equal(r.value,
 		"{\"ToUserName\":\"gh_1\",\"FromUserName\":\"o1\",\"CreateTime\":1760000000,\"MsgType\":"

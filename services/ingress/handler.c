@@ -3,6 +3,7 @@
 #include "common/base/arena.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "proto/trace.h"
 #include "services/ingress/event.h"
 #include "services/ingress/metrics.h"
 #include "services/ingress/push.h"
@@ -40,8 +41,11 @@ static void refuse(struct exchange *x, int status, const char *reason)
 
 static void answered(const struct exchange *x, const char *answer)
 {
+	int64_t took_ms = clock_mono_ms() - x->came_mono_ms;
+
+	log_debug(NULL, "answered %s after %lld ms", answer, (long long)took_ms);
 	metric_add(&ingress_metrics[M_ANSWERED], answer, 1);
-	metric_observe_ms(&ingress_metrics[M_ANSWER_SECONDS], answer, clock_mono_ms() - x->came_mono_ms);
+	metric_observe_ms(&ingress_metrics[M_ANSWER_SECONDS], answer, took_ms);
 }
 
 /* Our side could not make it durable. */
@@ -122,8 +126,10 @@ static int publish(
 
 	if (rc == 0)
 		rc = producer_publish(x->h->producer, &record, x->came_mono_ms + PUBLISH_LIMIT_MS, err);
-	if (rc == 0)
+	if (rc == 0) {
 		metric_observe_ms(&ingress_metrics[M_PUBLISH_SECONDS], NULL, clock_mono_ms() - began);
+		log_debug(p->event_id, "published to %s", record.topic);
+	}
 	arena_release(&arena);
 	return rc;
 }
@@ -146,7 +152,7 @@ static void publish_and_answer(struct exchange *x, const struct push *p, const s
 {
 	const struct desk_push at_desk = {
 		.event_id = p->event_id,
-		.from = {p->route.component_appid, p->appid, p->message.from_user_name},
+		.from = {p->route.component_appid, p->appid, p->message.from_user_name, trace_current()},
 		.groups = plan->repliers,
 		.n_groups = plan->n_repliers,
 		.channel = plan->channel,
@@ -299,7 +305,9 @@ void handler_serve(struct httpd_request *req, void *arg)
 		.body = BUF_INIT(MESSAGE_MAX_BYTES),
 	};
 
+	trace_enter(httpd_header_alone(req, TRACE_HEADER));
 	serve(&x);
+	trace_leave();
 	buf_release(&x.body);
 	arena_release(&x.arena);
 	platform_set_give(h->platforms, &x.platforms);

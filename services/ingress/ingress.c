@@ -7,6 +7,7 @@
 #include "common/kafka/reader.h"
 #include "proto/keyfiles.h"
 #include "proto/reply_record.h"
+#include "proto/trace.h"
 #include "services/ingress/handler.h"
 #include "services/ingress/metrics.h"
 
@@ -88,16 +89,22 @@ static void write_verdict(void *arg, const struct reply_verdict *v, const struct
 	struct kafka_header headers[ENVELOPE_HEADERS_MAX];
 	struct arena arena = ARENA_INIT;
 	struct buf value = BUF_INIT(MESSAGE_MAX_BYTES);
-	const struct reply_record about = {from->component_appid, from->appid, from->openid, clock_wall_ms()};
+	const struct reply_record about = {
+		from->component_appid, from->appid, from->openid, clock_wall_ms(), from->traceparent};
+	bool reading = !trace_current(); /* a late one: not on its request's thread */
 	struct kafka_record r;
 	struct err err;
 	int rc;
 
+	if (reading)
+		trace_enter(from->traceparent);
 	reply_record(v, &about, in->handler.topics[TOPIC_REPLIES], &arena, headers, &value, &r);
 	rc = producer_send(in->producer, &r, verdict_written, NULL, &err);
 	if (rc != 0)
 		log_warn(v->event_id, "a verdict was not written: %s",
 			rc < 0 ? err.text : "the queue is full");
+	if (reading)
+		trace_leave();
 	buf_release(&value);
 	arena_release(&arena);
 }

@@ -10,6 +10,7 @@
 #include "common/kafka/worker.h"
 #include "proto/envelope.h"
 #include "proto/topics.h"
+#include "proto/trace.h"
 #include "services/api-proxy/allowance/allowance.h"
 #include "services/api-proxy/allowance/allowance_rule.h"
 
@@ -39,21 +40,22 @@ struct allowance_feed {
 };
 
 /* Until it is fed or the partition is another's. */
-static bool feed(struct allowance_feed *f, const struct envelope *e, const struct allowance_rule *rule,
-	struct worker_job *job)
+static bool feed(struct allowance_feed *f, const struct kafka_record *r, const struct envelope *e,
+	const struct allowance_rule *rule, struct worker_job *job)
 {
 	struct backoff backoff = BACKOFF_INIT(RETRY_MIN_MS, RETRY_MAX_MS);
-	bool told = false;
+	bool told = false, ours = true;
 	struct err err;
 
-	while (allowance_feed_one(f->pool, e->appid, e->subject, rule, e->time_ms, &err) < 0) {
+	trace_enter_record(r);
+	while (ours && allowance_feed_one(f->pool, e->appid, e->subject, rule, e->time_ms, &err) < 0) {
 		if (!told)
 			log_warn(e->id, "waiting: what a fan may be sent is not recorded: %s", err.text);
 		told = true;
-		if (!worker_wait(job, backoff_next_ms(&backoff)))
-			return false;
+		ours = worker_wait(job, backoff_next_ms(&backoff));
 	}
-	return true;
+	trace_leave();
+	return ours;
 }
 
 static bool handle(void *arg, const struct kafka_record *r, struct worker_job *job)
@@ -68,7 +70,7 @@ static bool handle(void *arg, const struct kafka_record *r, struct worker_job *j
 		strlen(e.subject) <= ALLOWANCE_OPENID_MAX)
 		rule = allowance_rule_of(e.type);
 	if (rule && e.time_ms + rule->window_ms > clock_wall_ms())
-		settled = feed(f, &e, rule, job);
+		settled = feed(f, r, &e, rule, job);
 	arena_release(&arena);
 	atomic_store(&f->late_ms, clock_wall_ms() - r->timestamp_ms);
 	atomic_store(&f->read_mono_ms, clock_mono_ms());

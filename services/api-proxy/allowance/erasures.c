@@ -6,6 +6,7 @@
 #include "common/kafka/worker.h"
 #include "proto/erasure.h"
 #include "proto/topics.h"
+#include "proto/trace.h"
 #include "services/api-proxy/metrics.h"
 
 #include <stdio.h>
@@ -107,19 +108,29 @@ static bool is_erasure(const struct kafka_record *r)
 	       memcmp(type->value, ERASURE_TYPE, type->value_len) == 0;
 }
 
-static bool handle(void *arg, const struct kafka_record *r, struct worker_job *job)
+static bool take(struct erasures *all, const struct kafka_record *r, struct worker_job *job)
 {
 	struct erasure e;
 	struct err err;
 
-	if (!is_erasure(r))
-		return true;
 	if (erasure_parse(r->value, r->value_len, &e, &err) < 0) {
 		log_error(NULL, "%s, partition %d, offset %lld: an erasure of nobody is passed over: %s",
 			r->topic, r->partition, (long long)r->offset, err.text);
 		return true;
 	}
-	return forget(arg, &e, job);
+	return forget(all, &e, job);
+}
+
+static bool handle(void *arg, const struct kafka_record *r, struct worker_job *job)
+{
+	bool settled;
+
+	if (!is_erasure(r))
+		return true;
+	trace_enter_record(r);
+	settled = take(arg, r, job);
+	trace_leave();
+	return settled;
 }
 
 static int join_group(struct erasures *e, const struct kafka_conf *kafka, struct err *err)

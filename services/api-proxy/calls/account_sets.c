@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "proto/account.h"
+#include "proto/trace.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -137,20 +138,20 @@ static int ask(struct account_sets *s, const char *component_appid, const char *
 	char *path = xasprintf("/v1/accounts/%s/%s/directory", component_appid, appid);
 	int64_t left_ms = deadline_mono_ms - clock_mono_ms();
 	struct buf authorization = BUF_INIT(512);
-	struct httpc_pair header = {"Authorization", NULL};
+	struct httpc_pair headers[] = {{"Authorization", NULL}, {TRACE_HEADER, trace_current()}};
 	struct httpc_response response = {.status = 0};
 	const struct httpc_request request = {.method = "GET",
 		.base = s->o.url,
 		.path = path,
-		.headers = &header,
-		.n_headers = 1,
+		.headers = headers,
+		.n_headers = headers[1].value ? 2 : 1,
 		.timeout_ms = (long)(left_ms < 1                ? 1
 				     : left_ms < ASK_TIMEOUT_MS ? left_ms
 								: ASK_TIMEOUT_MS)};
 	int rc;
 
 	keyring_sign(s->o.keys, "GET", path, NULL, 0, &authorization);
-	header.value = buf_cstr(&authorization);
+	headers[0].value = buf_cstr(&authorization);
 	rc = httpc_call(s->o.http, &request, &response, err);
 	if (rc == 0 && response.status != 200)
 		rc = err_set(err, ERR_RETRY, 0, "token-service answered %ld", response.status);

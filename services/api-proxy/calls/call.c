@@ -428,6 +428,9 @@ static void write_down(const struct run *r, int64_t began_wall_ms, int64_t took_
 		.took_ms = took_ms};
 
 	audit_add(r->w->audit, &entry);
+	log_debug(c->appid[0] ? c->appid : c->component_appid, "%s %s for %s: %s, errcode %lld after %lld ms",
+		c->method, c->path, c->caller_id[0] ? c->caller_id : "a person", entry.outcome,
+		(long long)a->errcode, (long long)took_ms);
 }
 
 /* Why a call was answered by ourselves stands in the doors' metrics; here a few words, so that these and the

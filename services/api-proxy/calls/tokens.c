@@ -5,6 +5,7 @@
 #include "common/base/secret.h"
 #include "common/base/str.h"
 #include "common/json/json.h"
+#include "proto/trace.h"
 #include "services/api-proxy/metrics.h"
 
 #include <pthread.h>
@@ -161,10 +162,12 @@ static void ask(struct tokens *t, const char *component_appid, const char *appid
 	const char *method = refused_sha256 ? "POST" : "GET";
 	struct buf target = BUF_INIT(512), body = BUF_INIT(256), authorization = BUF_INIT(512);
 	struct httpc_response response = {.status = 0};
-	struct httpc_pair header = {"Authorization", NULL};
+	struct httpc_pair headers[] = {{"Authorization", NULL}, {TRACE_HEADER, trace_current()}};
 	int64_t left_ms = deadline_mono_ms - clock_mono_ms();
-	struct httpc_request request = {
-		.method = method, .base = t->o.url, .headers = &header, .n_headers = 1};
+	struct httpc_request request = {.method = method,
+		.base = t->o.url,
+		.headers = headers,
+		.n_headers = headers[1].value ? 2 : 1};
 
 	target_of(component_appid, appid, refused_sha256 ? "refresh" : "token", &target);
 	if (refused_sha256) {
@@ -172,7 +175,7 @@ static void ask(struct tokens *t, const char *component_appid, const char *appid
 		request.content_type = "application/json";
 	}
 	keyring_sign(t->o.keys, method, buf_cstr(&target), body.data, body.len, &authorization);
-	header.value = buf_cstr(&authorization);
+	headers[0].value = buf_cstr(&authorization);
 	request.path = buf_cstr(&target);
 	request.body = body.data;
 	request.body_len = body.len;

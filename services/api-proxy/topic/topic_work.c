@@ -12,6 +12,7 @@
 #include "common/base/str.h"
 #include "common/crypto/crypto.h"
 #include "proto/topics.h"
+#include "proto/trace.h"
 #include "services/api-proxy/calls/route.h"
 #include "services/api-proxy/metrics.h"
 #include "services/api-proxy/topic/ledger.h"
@@ -214,7 +215,7 @@ static enum step publish(struct work *w, const struct buf *result)
 		.component_appid = w->caller->component_appid,
 		.appid = w->request.call ? w->request.call->appid : "",
 		.content_type = "application/json",
-		.traceparent = asked->traceparent,
+		.traceparent = trace_current(),
 		.time_ms = clock_wall_ms(),
 		.received_ms = clock_wall_ms(),
 	};
@@ -236,6 +237,7 @@ static enum step publish(struct work *w, const struct buf *result)
 		if (!wait_out(w, "the result is not published", &err))
 			return STEP_GIVEN_UP;
 	count_result(result);
+	log_debug(asked->id, "its result is published to %s", w->reply_topic);
 	return STEP_SETTLED;
 }
 
@@ -417,7 +419,7 @@ static enum step claim_and_settle(struct work *w)
 	return step;
 }
 
-bool topic_work_serve(const struct topic_work *env, const struct kafka_record *r, struct worker_job *job)
+static bool serve(const struct topic_work *env, const struct kafka_record *r, struct worker_job *job)
 {
 	struct work w = {
 		.env = env, .job = job, .record = r, .backoff = BACKOFF_INIT(RETRY_MIN_MS, RETRY_MAX_MS)};
@@ -438,4 +440,14 @@ bool topic_work_serve(const struct topic_work *env, const struct kafka_record *r
 	caller_put(&w.caller);
 	topic_request_release(&w.request);
 	return step == STEP_SETTLED;
+}
+
+bool topic_work_serve(const struct topic_work *env, const struct kafka_record *r, struct worker_job *job)
+{
+	bool settled;
+
+	trace_enter_record(r);
+	settled = serve(env, r, job);
+	trace_leave();
+	return settled;
 }

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/json/json.h"
+#include "proto/trace.h"
 #include "services/api-proxy/allowance/allowance_door.h"
 #include "services/api-proxy/allowance/allowance_rule.h"
 #include "services/api-proxy/calls/route.h"
@@ -21,7 +22,7 @@
 #define CREDENTIAL_MAX    (4 * 1024)              /* bytes of a body of /cgi-bin/stable_token */
 #define COLLECT_MAX       (2 * ANSWER_JUDGED_MAX) /* more is passed on as it comes */
 #define TOKEN_ANSWER_MAX  (PROXY_TOKEN_MAX + 64)
-#define REPLY_HEADERS_MAX (ANSWER_HEADERS_MAX + 4)
+#define REPLY_HEADERS_MAX (ANSWER_HEADERS_MAX + 5)
 
 struct asked {
 	struct caller *caller;     /* NULL: nobody's key was needed */
@@ -74,6 +75,7 @@ static void fill_headers(const struct answer *a, struct reply_headers *h)
 	add_header(h, "Wxbus-Attempts", h->attempts);
 	add_header(h, "Wxbus-Outcome", api_outcome_name(a->outcome));
 	add_header(h, "Wxbus-Actions", actions_of(a, h->actions, sizeof(h->actions)));
+	add_header(h, "Wxbus-Trace", trace_current());
 	if (a->retry_after_s > 0) {
 		snprintf(h->retry_after, sizeof(h->retry_after), "%lld", (long long)a->retry_after_s);
 		add_header(h, "Retry-After", h->retry_after);
@@ -518,8 +520,10 @@ void http_door_serve(struct httpd_request *req, void *door)
 {
 	enum weixin_path kind = weixin_path_of(httpd_path(req));
 
+	trace_enter(httpd_header_alone(req, TRACE_HEADER));
 	if (kind == WEIXIN_PATH_TOKEN || kind == WEIXIN_PATH_STABLE_TOKEN)
 		serve_token(door, req, kind);
 	else
 		serve_call(door, req, kind);
+	trace_leave();
 }

@@ -7,6 +7,7 @@
 #include "common/json/json.h"
 #include "proto/internal_auth.h"
 #include "proto/platforms.h"
+#include "proto/trace.h"
 #include "services/api-proxy/key_watch.h"
 
 #include <string.h>
@@ -331,6 +332,7 @@ void v1_serve(struct httpd_request *req, void *v1)
 	struct err err;
 	int status = 0;
 
+	trace_enter(httpd_header_alone(req, TRACE_HEADER));
 	if (strcmp(httpd_method(req), "GET") != 0) {
 		status = httpd_body_check(req, BODY_MAX_BYTES, &len, NULL);
 		if (status == 0 && httpd_body_read(req, &body, &err) < 0)
@@ -342,5 +344,6 @@ void v1_serve(struct httpd_request *req, void *v1)
 		route(v, req, &body);
 	else
 		httpd_refuse(req, status);
+	trace_leave();
 	buf_wipe_release(&body); /* a key may have stood in it */
 }

@@ -6,6 +6,7 @@
 #include "common/json/json.h"
 #include "proto/internal_auth.h"
 #include "proto/keyfiles.h"
+#include "proto/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,13 +79,14 @@ static int post(struct exchange *e, const char *path, const struct buf *body, st
 	int rc;
 
 	internal_auth_sign(e->key, "POST", path, body->data, body->len, clock_wall_ms(), &authorization);
-	const struct httpc_pair headers[] = {{"Authorization", buf_cstr(&authorization)}};
+	const struct httpc_pair headers[] = {
+		{"Authorization", buf_cstr(&authorization)}, {TRACE_HEADER, trace_current()}};
 	const struct httpc_request request = {
 		.method = "POST",
 		.base = e->base,
 		.path = path,
 		.headers = headers,
-		.n_headers = 1,
+		.n_headers = headers[1].value ? 2 : 1,
 		.body = body->data,
 		.body_len = body->len,
 		.content_type = "application/json",

@@ -1,9 +1,11 @@
 #include "services/business/sdk/internal.h"
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/crypto/crypto.h"
 #include "proto/api_call.h"
+#include "proto/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,7 +87,7 @@ int sdk_request(struct business *b, const struct envelope *about, const char *id
 		.appid = about->appid,
 		.subject = about->subject,
 		.content_type = "application/json",
-		.traceparent = about->traceparent,
+		.traceparent = trace_current(),
 		.received_ms = clock_wall_ms(),
 		.reply_to = b->results_topic,
 		.priority = call->priority ? call->priority : "service",
@@ -115,8 +117,10 @@ int sdk_request(struct business *b, const struct envelope *about, const char *id
 	r.headers = headers;
 	r.n_headers = envelope_encode(&e, &arena, headers);
 	rc = sdk_publish(b, &r, err);
-	if (rc == 0)
+	if (rc == 0) {
 		metric_add(&sdk_metrics[M_CALLS], NULL, 1);
+		log_debug(id, "%s is requested", call->path);
+	}
 out:
 	buf_release(&value);
 	arena_release(&arena);
@@ -127,8 +131,7 @@ static struct envelope about_event(const struct event *e)
 {
 	return (struct envelope){.component_appid = e->component_appid,
 		.appid = e->appid,
-		.subject = e->openid[0] ? e->openid : NULL,
-		.traceparent = e->work->traceparent};
+		.subject = e->openid[0] ? e->openid : NULL};
 }
 
 /* --- deferred calls ----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "proto/api_call.h"
+#include "proto/trace.h"
 #include "services/business/sdk/once.h"
 
 #include <stdio.h>
@@ -107,7 +108,6 @@ static struct event event_of(struct delivery *d, struct event_work *work)
 	work->alone = e->n_repliers == 1;
 	work->effects = d->origin.effects;
 	work->answered = d->origin.answered;
-	work->traceparent = e->traceparent;
 	return (struct event){
 		.id = e->id,
 		.type = type_of(d),
@@ -484,6 +484,10 @@ static bool settle(struct delivery *d, const struct business_route *route, struc
 		e->attempt = attempts;
 		s = try_route(d, route, e, &repeated);
 		if (s == SETTLE_DONE) {
+			log_debug(e->id, "%s is %s", e->type,
+				repeated ? "repeated"
+				: route  ? "handled"
+					 : "passed over");
 			if (!repeated)
 				metric_add(&sdk_metrics[M_EVENTS], route ? "done" : "passed_over", 1);
 			return remember(d, e, SETTLED_DONE);
@@ -538,6 +542,7 @@ bool sdk_deliver(void *arg, const struct kafka_record *r, struct worker_job *job
 	struct err err;
 	bool settled;
 
+	trace_enter_record(r);
 	origin_read(r, &d.arena, &d.origin);
 	if (decode(&d, &err) < 0) {
 		settled = bury(&d, "malformed", err.text, d.origin.attempts + 1, false);
@@ -550,6 +555,7 @@ bool sdk_deliver(void *arg, const struct kafka_record *r, struct worker_job *job
 	json_free(&work.outbox);
 	json_free(&d.fields);
 	arena_release(&d.arena);
+	trace_leave();
 	return settled;
 }
 

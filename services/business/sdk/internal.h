@@ -77,7 +77,6 @@ struct event_work {
 	bool effects;  /* false: replies and calls are left out */
 	bool answered; /* what the handler replies has been given on its way, now or in an earlier delivery */
 	bool deferred; /* they are kept until the transaction's commit */
-	const char *traceparent;
 	struct settled_verdict
 		verdict;     /* given by the handler, or in an earlier delivery; its reply is owned */
 	struct json *outbox; /* deferred calls; NULL: none */

@@ -6,6 +6,7 @@
 #include "common/base/backoff.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "proto/trace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -67,11 +68,14 @@ void sdk_read_late(void *arg, const struct kafka_record *r)
 	if (reply_verdict_parse(r->value, r->value_len, &v, &err) < 0)
 		return; /* the ingress tells of malformed ones */
 	if (v.verdict == VERDICT_LATE && strcmp(v.group, b->def->name) == 0) {
-		int rc = send_late_stubbornly(b, r, &v, &err);
+		int rc;
 
+		trace_enter_record(r);
+		rc = send_late_stubbornly(b, r, &v, &err);
 		metric_add(&sdk_metrics[M_LATE], rc < 0 ? "failed" : "requested", 1);
 		if (rc < 0)
 			log_error(v.event_id, "a late reply could not be sent: %s", err.text);
+		trace_leave();
 	}
 	reply_verdict_release(&v);
 }

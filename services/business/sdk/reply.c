@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "proto/reply_record.h"
+#include "proto/trace.h"
 
 #include <string.h>
 
@@ -12,7 +13,8 @@
 int sdk_write_verdict(struct business *b, const struct event *e, enum verdict verdict,
 	const struct json *reply, struct err *err)
 {
-	const struct reply_record about = {e->component_appid, e->appid, e->openid, clock_wall_ms()};
+	const struct reply_record about = {
+		e->component_appid, e->appid, e->openid, clock_wall_ms(), trace_current()};
 	struct reply_verdict v = {.verdict = verdict, .reply = reply ? json_copy(reply) : NULL};
 	struct kafka_header headers[ENVELOPE_HEADERS_MAX];
 	struct arena arena = ARENA_INIT;
@@ -24,12 +26,14 @@ int sdk_write_verdict(struct business *b, const struct event *e, enum verdict ve
 	str_copy(v.group, sizeof(v.group), b->def->name); /* the base group, also under test */
 	reply_record(&v, &about, b->topics[TOPIC_REPLIES], &arena, headers, &value, &r);
 	rc = sdk_publish(b, &r, err);
-	if (rc == 0)
-		metric_add(&sdk_metrics[M_VERDICTS],
-			verdict == VERDICT_REPLY   ? "reply"
-			: verdict == VERDICT_EMPTY ? "empty"
-						   : "none",
-			1);
+	if (rc == 0) {
+		const char *name = verdict == VERDICT_REPLY   ? "reply"
+				   : verdict == VERDICT_EMPTY ? "empty"
+							      : "none";
+
+		metric_add(&sdk_metrics[M_VERDICTS], name, 1);
+		log_debug(e->id, "its verdict is written: %s", name);
+	}
 	buf_release(&value);
 	arena_release(&arena);
 	reply_verdict_release(&v);
@@ -41,10 +45,8 @@ int sdk_write_verdict(struct business *b, const struct event *e, enum verdict ve
  */
 static int give_late(struct event *e, const struct json *reply, struct err *err)
 {
-	const struct envelope about = {.component_appid = e->component_appid,
-		.appid = e->appid,
-		.subject = e->openid,
-		.traceparent = e->work->traceparent};
+	const struct envelope about = {
+		.component_appid = e->component_appid, .appid = e->appid, .subject = e->openid};
 	const char *id = arena_printf(e->arena, "late:%s%s%s", e->id, e->run[0] ? ":" : "", e->run);
 	int rc;
 

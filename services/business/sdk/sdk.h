@@ -27,7 +27,9 @@
  * How to test one without a broker or a database: kit.h. */
 struct business;
 
-/* One event, as a handler sees it. Lives until the handler returns; so does everything it points to. */
+/* One event, as a handler sees it. Lives until the handler returns; so does everything it points to.
+ * The event's trace (proto/trace.h) is the thread's while its handler runs: log lines, verdict and calls have
+ * it by themselves; trace_current() is what a request of the handler's own sends as `traceparent`. */
 struct event {
 	const char *id;   /* ce_id: the same in every delivery */
 	const char *type; /* ce_type */

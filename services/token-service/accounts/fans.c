@@ -9,6 +9,7 @@
 #include "proto/envelope.h"
 #include "proto/erasure.h"
 #include "proto/topics.h"
+#include "proto/trace.h"
 #include "services/token-service/audit.h"
 #include "services/token-service/accounts/fan_store.h"
 #include "services/token-service/metrics.h"
@@ -54,8 +55,7 @@ static bool is_unsubscription(const struct kafka_record *r)
 	return false;
 }
 
-/* 0: he is forgotten, or the record names nobody. */
-static int forget(struct fans *f, const struct kafka_record *r, struct arena *arena, struct err *err)
+static int forget_fan(struct fans *f, const struct kafka_record *r, struct arena *arena, struct err *err)
 {
 	struct forgetting work = {.why = "unsubscribed"};
 	struct envelope e;
@@ -76,12 +76,24 @@ static int forget(struct fans *f, const struct kafka_record *r, struct arena *ar
 	return 0;
 }
 
+/* 0: he is forgotten, or the record names nobody. */
+static int forget(struct fans *f, const struct kafka_record *r, struct arena *arena, struct err *err)
+{
+	int rc;
+
+	trace_enter_record(r);
+	rc = forget_fan(f, r, arena, err);
+	if (rc < 0)
+		log_warn(NULL, "%s, partition %d, offset %lld: not forgotten yet: %s", r->topic, r->partition,
+			(long long)r->offset, err->text);
+	trace_leave();
+	return rc;
+}
+
 static int settle(struct fans *f, struct consumer *consumer, const struct kafka_record *r,
 	struct arena *arena, struct backoff *pause, struct err *err)
 {
 	if (is_unsubscription(r) && forget(f, r, arena, err) < 0) {
-		log_warn(NULL, "%s, partition %d, offset %lld: not forgotten yet: %s", r->topic, r->partition,
-			(long long)r->offset, err->text);
 		clock_sleep_ms(backoff_next_ms(pause));
 		return consumer_seek(consumer, r, err);
 	}

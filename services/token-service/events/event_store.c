@@ -28,11 +28,12 @@ static int put_body(struct pg *pg, void *arg, struct err *err)
 
 	if (PG_EXEC(pg,
 		    "INSERT INTO token_service.events (component_appid, event_id, key, appid, type, value, "
-		    "received_at)"
-		    " VALUES ($1, $2, $1 || '/' || $3, $3, $4, $5, to_timestamp($6 / 1000.0))"
+		    "received_at, traceparent)"
+		    " VALUES ($1, $2, $1 || '/' || $3, $3, $4, $5, to_timestamp($6 / 1000.0), $7)"
 		    " ON CONFLICT (component_appid, event_id) DO NOTHING",
 		    &res, err, pg_text(p->component_appid), pg_text(p->event_id), pg_text(p->appid),
-		    pg_text(p->type), pg_bytea(p->sealed, p->len), pg_int8(p->received_ms)) < 0)
+		    pg_text(p->type), pg_bytea(p->sealed, p->len), pg_int8(p->received_ms),
+		    pg_text(trace_current())) < 0)
 		return -1;
 	rc = pg_affected(res) > 0 ? 0 : EVENT_REPEATED;
 	pg_result_free(&res);
@@ -52,11 +53,12 @@ int event_put_info(
 	struct pg *pg, const char *component_appid, const char *appid, const char *occasion, struct err *err)
 {
 	return PG_EXEC(pg,
-		"INSERT INTO token_service.events (component_appid, event_id, key, appid, type, received_at)"
-		" VALUES ($1, 'info:' || $2 || ':' || $3, $1 || '/' || $2 || '#info', $2, $4, now())"
+		"INSERT INTO token_service.events (component_appid, event_id, key, appid, type, received_at, "
+		"traceparent)"
+		" VALUES ($1, 'info:' || $2 || ':' || $3, $1 || '/' || $2 || '#info', $2, $4, now(), $5)"
 		" ON CONFLICT (component_appid, event_id) DO NOTHING",
 		NULL, err, pg_text(component_appid), pg_text(appid), pg_text(occasion),
-		pg_text(EVENT_TYPE_INFO));
+		pg_text(EVENT_TYPE_INFO), pg_text(trace_current()));
 }
 
 /* --- claim -------------------------------------------------------------------------------------------------
@@ -85,6 +87,8 @@ static void read_event(const struct pg_result *res, struct event *e)
 	(void)str_copy(e->event_id, sizeof(e->event_id), pg_value(res, 0, 5));
 	(void)str_copy(e->type, sizeof(e->type), pg_value(res, 0, 6));
 	e->received_ms = pg_value_int(res, 0, 7);
+	(void)str_copy(
+		e->traceparent, sizeof(e->traceparent), pg_is_null(res, 0, 9) ? "" : pg_value(res, 0, 9));
 	e->sealed = NULL;
 	e->sealed_len = 0;
 	if (!pg_is_null(res, 0, 8)) {
@@ -110,7 +114,7 @@ static int claim_body(struct pg *pg, void *arg, struct err *err)
 		    "       AND earlier.id < e.id AND earlier.settled_at IS NULL)"
 		    "   ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)"
 		    " RETURNING id, fence, attempts, component_appid, appid, event_id, type,"
-		    "   (extract(epoch FROM received_at) * 1000)::bigint, value",
+		    "   (extract(epoch FROM received_at) * 1000)::bigint, value, traceparent",
 		    &res, err, pg_text(c->store->owner), pg_int8(EVENT_LEASE_MS)) < 0)
 		return -1;
 	rc = pg_rows(res) > 0 ? 0 : EVENT_NONE;

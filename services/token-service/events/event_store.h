@@ -3,6 +3,7 @@
 
 #include "proto/message.h"
 #include "proto/platforms.h"
+#include "proto/trace.h"
 #include "services/token-service/store.h"
 
 #include <stdbool.h>
@@ -18,7 +19,8 @@
 /* An event's handling ends within this, or another process takes it up. */
 #define EVENT_LEASE_MS 40000
 
-/* EVENT_REPEATED: this id was stored before. `sealed` is the record's value as it came. */
+/* EVENT_REPEATED: this id was stored before. `sealed` is the record's value as it came. The
+ * thread's trace is kept with it. */
 #define EVENT_REPEATED 1
 int event_put(const struct store *s, const char *component_appid, const char *event_id, const char *appid,
 	const char *type, const void *sealed, size_t len, int64_t received_ms, struct err *err);
@@ -39,6 +41,7 @@ struct event {
 	void *sealed; /* NULL: none */
 	size_t sealed_len;
 	int64_t received_ms;
+	char traceparent[TRACE_PARENT_LEN + 1]; /* "": none */
 };
 void event_release(struct event *e);
 

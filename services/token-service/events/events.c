@@ -9,6 +9,7 @@
 #include "proto/envelope.h"
 #include "proto/reaction.h"
 #include "proto/topics.h"
+#include "proto/trace.h"
 #include "services/token-service/audit.h"
 #include "services/token-service/events/event_handle.h"
 #include "services/token-service/events/event_open.h"
@@ -159,22 +160,36 @@ static void pass_over(const struct kafka_record *r, const struct err *why)
 		r->partition, (long long)r->offset, why->text);
 }
 
+/* False: not now. */
+static bool take_in_or_pass_over(
+	struct events *e, const struct kafka_record *r, struct arena *arena, struct err *err)
+{
+	int rc;
+
+	trace_enter_record(r);
+	rc = take_in(e, r, arena, err);
+	if (rc < 0 && err->kind == ERR_REJECT)
+		pass_over(r, err);
+	else if (rc < 0)
+		log_warn(NULL, "%s, partition %d, offset %lld: not stored yet: %s", r->topic, r->partition,
+			(long long)r->offset, err->text);
+	trace_leave();
+	return rc == 0 || err->kind == ERR_REJECT;
+}
+
 /* Waiting here is short enough for the group to keep this member, and long enough to let a database come
  * back. */
 static int settle_record(struct events *e, struct consumer *consumer, const struct kafka_record *r,
 	struct arena *arena, struct backoff *pause, struct err *err)
 {
-	int rc = take_in(e, r, arena, err);
+	bool stored = take_in_or_pass_over(e, r, arena, err);
 
-	if (rc < 0 && err->kind != ERR_REJECT) {
-		log_warn(NULL, "%s, partition %d, offset %lld: not stored yet: %s", r->topic, r->partition,
-			(long long)r->offset, err->text);
-		rc = consumer_seek(consumer, r, err);
+	if (!stored) {
+		int rc = consumer_seek(consumer, r, err);
+
 		clock_sleep_ms(backoff_next_ms(pause));
 		return rc;
 	}
-	if (rc < 0)
-		pass_over(r, err);
 	backoff_reset(pause);
 	return consumer_store(consumer, r, err);
 }
@@ -273,12 +288,15 @@ static int work(struct events *e, struct err *err)
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
+	trace_enter(event.traceparent);
 	if (event_handle(&e->x, &event, err) == 0) {
+		log_debug(event.event_id, "%s is settled", event.type);
 		outbox_wake(e->outbox);
 		wake_workers(e); /* the next of its key, and what it may have led to */
 	} else {
 		put_off(e, &event, err);
 	}
+	trace_leave();
 	event_release(&event);
 	return 1;
 }

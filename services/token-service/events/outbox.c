@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "proto/envelope.h"
+#include "proto/trace.h"
 #include "services/token-service/metrics.h"
 
 #include <pthread.h>
@@ -45,11 +46,11 @@ int outbox_add(struct pg *pg, const struct outbox_record *r, struct err *err)
 {
 	return PG_EXEC(pg,
 		"INSERT INTO token_service.outbox (topic, component_appid, appid, event_id, type, time, "
-		"value)"
-		" VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 > 0 THEN to_timestamp($6 / 1000.0) END, $7)",
+		"value, traceparent)"
+		" VALUES ($1, $2, $3, $4, $5, CASE WHEN $6 > 0 THEN to_timestamp($6 / 1000.0) END, $7, $8)",
 		NULL, err, pg_text(topic_table[r->topic].name), pg_text(r->component_appid),
 		pg_text(r->appid), pg_text(r->event_id), pg_text(r->type), pg_int8(r->time_ms),
-		pg_text(r->value));
+		pg_text(r->value), pg_text(trace_current()));
 }
 
 /* --- one batch ---------------------------------------------------------------------------------------------
@@ -90,7 +91,8 @@ enum {
 	COL_TYPE,
 	COL_TIME,
 	COL_VALUE,
-	COL_CREATED
+	COL_CREATED,
+	COL_TRACEPARENT
 };
 
 static int send_row(struct outbox *o, const struct pg_result *rows, int i, struct arena *arena,
@@ -106,6 +108,8 @@ static int send_row(struct outbox *o, const struct pg_result *rows, int i, struc
 		.component_appid = component_appid,
 		.appid = appid,
 		.content_type = "application/json",
+		.traceparent =
+			pg_is_null(rows, i, COL_TRACEPARENT) ? NULL : pg_value(rows, i, COL_TRACEPARENT),
 		.time_ms = pg_value_int(rows, i, COL_TIME),
 		.received_ms = pg_value_int(rows, i, COL_CREATED),
 	};
@@ -221,7 +225,7 @@ static int publish_some(struct outbox *o, struct pg *pg, struct err *err)
 	rc = PG_EXEC(pg,
 		"SELECT id, topic, component_appid, appid, event_id, type,"
 		" (extract(epoch FROM time) * 1000)::bigint, value, (extract(epoch FROM created_at) * "
-		"1000)::bigint"
+		"1000)::bigint, traceparent"
 		" FROM token_service.outbox ORDER BY id LIMIT $1",
 		&rows, err, pg_int8(BATCH));
 	if (rc == 0) {

@@ -5,10 +5,11 @@
 #include "proto/topics.h"
 #include "services/token-service/store.h"
 
-/* Records that are published exactly if their transaction commits. Written with outbox_add() within it, by
- * whoever has locked the account's row first, so that ids rise in the order of an account's changes;
- * published in that order by one process at a time; deleted once all in-sync replicas have them. A crash in
- * between publishes some again: `accounts` has versions, notices have ids. */
+/* Records that are published exactly if their transaction commits, with the trace of the thread that added
+ * them. Written with outbox_add() within it, by whoever has locked the account's row first, so that ids rise
+ * in the order of an account's changes; published in that order by one process at a time; deleted once all
+ * in-sync replicas have them. A crash in between publishes some again: `accounts` has versions, notices have
+ * ids. */
 struct outbox_record {
 	enum topic topic;
 	const char *component_appid;

@@ -8,6 +8,7 @@
 #include "proto/fields.h"
 #include "proto/internal_auth.h"
 #include "proto/topics.h"
+#include "proto/trace.h"
 #include "services/token-service/audit.h"
 #include "services/token-service/v1/v1_answer.h"
 #include "services/token-service/v1/v1_manage.h"
@@ -425,6 +426,13 @@ static void dispatch(
 	json_free(&json);
 }
 
+static void serve(
+	const struct v1 *v, struct httpd_request *req, const struct v1_route *route, const struct buf *body)
+{
+	log_debug(NULL, "%s %s", httpd_method(req), httpd_path(req));
+	dispatch(v, req, route, body);
+}
+
 void v1_serve(struct httpd_request *req, void *arg)
 {
 	const struct v1 *v = arg;
@@ -432,12 +440,14 @@ void v1_serve(struct httpd_request *req, void *arg)
 	struct v1_route route;
 	int status = v1_route_parse(httpd_method(req), httpd_path(req), &route);
 
+	trace_enter(httpd_header_alone(req, TRACE_HEADER));
 	if (status == 404)
 		v1_refuse(req, 404, "unknown", "there is no such path");
 	else if (status)
 		v1_refuse(req, status, "method", "not with this method");
 	else if (read_body(req, &body) && authenticate(v, req, route.scope, &body))
-		dispatch(v, req, &route, &body);
+		serve(v, req, &route, &body);
+	trace_leave();
 	audit_as(AUDIT_SELF); /* the thread serves others */
 	buf_wipe_release(&body);
 }

@@ -1,6 +1,7 @@
 #include "services/token-service/web/public.h"
 
 #include "common/base/str.h"
+#include "proto/trace.h"
 #include "services/token-service/audit.h"
 #include "services/token-service/web/authorize_callback.h"
 #include "services/token-service/web/authorize_page.h"
@@ -192,6 +193,7 @@ void public_serve(struct httpd_request *req, void *arg)
 	int status;
 
 	audit_as(AUDIT_BROWSER); /* this port's threads serve nobody else */
+	trace_enter(httpd_header_alone(req, TRACE_HEADER));
 	find_address(&c);
 	c.lang = lang_choose(NULL, httpd_header(req, "Accept-Language"));
 	status = check(&c);
@@ -199,5 +201,6 @@ void public_serve(struct httpd_request *req, void *arg)
 		public_refuse(&c, status);
 	else
 		serve[c.route.action](&c);
+	trace_leave();
 	arena_release(&c.arena);
 }
