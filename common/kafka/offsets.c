@@ -11,6 +11,7 @@
 
 struct entry {
 	int64_t offset;
+	int64_t since_ms;
 	uint32_t bytes;
 	bool settled;
 };
@@ -106,7 +107,7 @@ void offsets_close(struct offsets *o, int32_t number, int64_t wait_ms)
 	pthread_mutex_unlock(&o->lock);
 }
 
-static void append(struct partition *p, int64_t offset, uint32_t bytes)
+static void append(struct partition *p, int64_t offset, uint32_t bytes, int64_t since_ms)
 {
 	if (p->head > 0 && p->head + p->n == p->size) {
 		memmove(p->entries, p->entries + p->head, p->n * sizeof(*p->entries));
@@ -116,12 +117,13 @@ static void append(struct partition *p, int64_t offset, uint32_t bytes)
 		p->size = p->size ? p->size * 2 : 64;
 		p->entries = xrealloc(p->entries, p->size * sizeof(*p->entries));
 	}
-	p->entries[p->head + p->n++] = (struct entry){.offset = offset, .bytes = bytes, .settled = false};
+	p->entries[p->head + p->n++] = (struct entry){.offset = offset, .since_ms = since_ms, .bytes = bytes};
 	p->pending++;
 	p->bytes += bytes;
 }
 
-bool offsets_add(struct offsets *o, int32_t number, int64_t offset, size_t bytes, struct offset_ticket *out)
+bool offsets_add(struct offsets *o, int32_t number, int64_t offset, size_t bytes, int64_t since_ms,
+	struct offset_ticket *out)
 {
 	struct partition *p;
 	bool open;
@@ -130,7 +132,7 @@ bool offsets_add(struct offsets *o, int32_t number, int64_t offset, size_t bytes
 	p = find(o, number);
 	open = p && p->open;
 	if (open) {
-		append(p, offset, bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX);
+		append(p, offset, bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX, since_ms);
 		*out = (struct offset_ticket){number, offset, p->generation};
 	}
 	pthread_mutex_unlock(&o->lock);
@@ -225,4 +227,29 @@ struct offsets_load offsets_load(struct offsets *o, int32_t number)
 		load = (struct offsets_load){p->pending, p->bytes, p->n};
 	pthread_mutex_unlock(&o->lock);
 	return load;
+}
+
+/* The first that is not settled; those before it only wait to be stored. */
+static const struct entry *first_unsettled(const struct partition *p)
+{
+	for (size_t i = p->head; p->pending > 0 && i < p->head + p->n; i++)
+		if (!p->entries[i].settled)
+			return &p->entries[i];
+	return NULL;
+}
+
+bool offsets_oldest(struct offsets *o, int64_t *since_ms_out)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&o->lock);
+	for (size_t i = 0; i < o->n; i++) {
+		const struct entry *e = o->list[i].open ? first_unsettled(&o->list[i]) : NULL;
+
+		if (e && (!found || e->since_ms < *since_ms_out))
+			*since_ms_out = e->since_ms;
+		found |= e != NULL;
+	}
+	pthread_mutex_unlock(&o->lock);
+	return found;
 }

@@ -25,10 +25,10 @@ struct offset_ticket {
 	uint64_t generation;
 };
 
-/* A record was read, of which so many bytes are held; offsets of one partition rise. False: the partition is
- * not open. */
-bool offsets_add(
-	struct offsets *o, int32_t partition, int64_t offset, size_t bytes, struct offset_ticket *out);
+/* A record was read, of which so many bytes are held, and which waits since `since_ms` (wall clock); offsets
+ * of one partition rise. False: the partition is not open. */
+bool offsets_add(struct offsets *o, int32_t partition, int64_t offset, size_t bytes, int64_t since_ms,
+	struct offset_ticket *out);
 /* Work on it begins. False: its partition was closed meanwhile; it is another process's now. */
 bool offsets_begin(struct offsets *o, const struct offset_ticket *t);
 /* May this work, between its steps, go on? */
@@ -45,5 +45,9 @@ struct offsets_load {
 	size_t span; /* records read from the oldest of them on, settled or not: what a crash brings again */
 };
 struct offsets_load offsets_load(struct offsets *o, int32_t partition);
+
+/* Since when the first unsettled record of any open partition waits, the earliest of them. False: none waits.
+ */
+bool offsets_oldest(struct offsets *o, int64_t *since_ms_out);
 
 #endif

@@ -9,7 +9,7 @@ static struct offset_ticket add(struct offsets *o, int32_t partition, int64_t of
 {
 	struct offset_ticket t;
 
-	assert_true(offsets_add(o, partition, offset, 10, &t));
+	assert_true(offsets_add(o, partition, offset, 10, 1000 + offset, &t));
 	assert_true(offsets_begin(o, &t));
 	return t;
 }
@@ -77,7 +77,7 @@ static void a_closed_partition_begins_nothing_and_keeps_what_ended(void **state)
 	(void)state;
 	offsets_open(o, 1);
 	running = add(o, 1, 5);
-	assert_true(offsets_add(o, 1, 6, 10, &waiting));
+	assert_true(offsets_add(o, 1, 6, 10, 0, &waiting));
 	before = clock_mono_ms();
 	offsets_close(o, 1, 30);
 	assert_true(clock_mono_ms() - before >= 25);
@@ -86,7 +86,7 @@ static void a_closed_partition_begins_nothing_and_keeps_what_ended(void **state)
 	offsets_end(o, &running, true);
 	assert_true(offsets_advanced(o, 1, &offset));
 	assert_int_equal(offset, 5);
-	assert_false(offsets_add(o, 1, 7, 10, &waiting));
+	assert_false(offsets_add(o, 1, 7, 10, 0, &waiting));
 	offsets_free(&o);
 }
 
@@ -110,10 +110,38 @@ static void tickets_of_an_earlier_generation_count_for_nothing(void **state)
 	offsets_free(&o);
 }
 
+static void the_oldest_is_the_first_unsettled_of_any_open_partition(void **state)
+{
+	struct offsets *o = offsets_new();
+	struct offset_ticket first, second, other;
+	int64_t since_ms = 0;
+
+	(void)state;
+	offsets_open(o, 1);
+	offsets_open(o, 2);
+	assert_false(offsets_oldest(o, &since_ms));
+	first = add(o, 1, 10);
+	second = add(o, 1, 20);
+	other = add(o, 2, 15);
+	assert_true(offsets_oldest(o, &since_ms));
+	assert_int_equal(since_ms, 1010);
+	offsets_end(o, &second, true); /* behind the first: that one is still the oldest */
+	assert_true(offsets_oldest(o, &since_ms));
+	assert_int_equal(since_ms, 1010);
+	offsets_end(o, &first, true);
+	assert_true(offsets_oldest(o, &since_ms));
+	assert_int_equal(since_ms, 1015);
+	offsets_end(o, &other, false);
+	offsets_close(o, 2, 0); /* another process's now */
+	assert_false(offsets_oldest(o, &since_ms));
+	offsets_free(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TESTING_CASE(only_the_contiguous_run_is_stored),
+		TESTING_CASE(the_oldest_is_the_first_unsettled_of_any_open_partition),
 		TESTING_CASE(thousands_of_records_end_in_any_order),
 		TESTING_CASE(a_closed_partition_begins_nothing_and_keeps_what_ended),
 		TESTING_CASE(tickets_of_an_earlier_generation_count_for_nothing),

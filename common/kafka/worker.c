@@ -375,18 +375,28 @@ static void begin_due(struct worker *w, struct partition *p)
 	}
 }
 
+/* A background record was written long ago, and waits by design: it grows old from when it was read. */
+static int64_t waits_since_ms(
+	const struct worker *w, const struct partition *p, const struct kafka_record *r, int64_t due_ms)
+{
+	if (in_background(w, p->id))
+		return clock_wall_ms();
+	return due_ms > r->timestamp_ms ? due_ms : r->timestamp_ms;
+}
+
 static void take(struct worker *w, const struct kafka_record *r)
 {
 	struct partition *p = partition_of(w, id_of(w, r->topic, r->partition));
+	int64_t due_ms = w->options.due_ms ? w->options.due_ms(w->options.arg, r) : 0;
 	struct offset_ticket ticket;
 	struct worker_job *j;
 
-	if (!p || !offsets_add(w->offsets, p->id, r->offset, job_size(r), &ticket))
+	if (!p || !offsets_add(w->offsets, p->id, r->offset, job_size(r), waits_since_ms(w, p, r, due_ms),
+			  &ticket))
 		return; /* taken away meanwhile */
 	atomic_fetch_add(&w->taken, 1);
 	j = job_new(w, r, &ticket);
-	if (w->options.due_ms)
-		j->due_ms = w->options.due_ms(w->options.arg, r);
+	j->due_ms = due_ms;
 	if (p->held || j->due_ms > clock_wall_ms())
 		DL_APPEND(p->held, j);
 	else
@@ -585,4 +595,11 @@ bool worker_ready(struct worker *w)
 int64_t worker_lag(struct worker *w)
 {
 	return atomic_load(&w->lag);
+}
+
+int64_t worker_oldest_ms(struct worker *w)
+{
+	int64_t since_ms, now = clock_wall_ms();
+
+	return offsets_oldest(w->offsets, &since_ms) && since_ms < now ? now - since_ms : 0;
 }

@@ -116,6 +116,8 @@ static void tick(void *arg)
 	struct api_proxy *p = arg;
 
 	topic_door_tick(p->topic_door);
+	allowance_feed_tick(p->feed);
+	erasures_tick(p->erasures);
 }
 
 /* New requests are refused or left on the topic; calls under way end. */

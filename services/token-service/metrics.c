@@ -47,4 +47,12 @@ struct metric token_service_metrics[N_TOKEN_SERVICE_METRICS] = {
 		"Fans forgotten: unsubscribed, or asked (by the operator)."),
 	[M_FANS_LAG] = METRIC_GAUGE("wxbus_token_service_messages_lag", NULL,
 		"Records of messages and messages.test not looked at yet for unsubscriptions."),
+	[M_OLDEST] = METRIC_GAUGE("wxbus_token_service_oldest_event_age_seconds", "where",
+		"Age of the oldest event not settled: in hand from platform-events or messages, or in the "
+		"database; 0: none."),
+	[M_DUE] = METRIC_GAUGE("wxbus_token_service_tokens_due", NULL,
+		"Tokens whose refresh is due, of accounts and platforms; of each platform's accounts at most "
+		"10,000 are counted."),
+	[M_LATENESS] = METRIC_GAUGE("wxbus_token_service_token_lateness_seconds", NULL,
+		"How long the refresh that has waited longest is due; 0: none is."),
 };

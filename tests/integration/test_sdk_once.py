@@ -6,6 +6,7 @@ import json
 import secrets
 import time
 
+import psycopg2
 import pytest
 
 from wxbus_testing import probe, topics
@@ -195,3 +196,20 @@ def test_in_strict_order_everything_of_a_fan_waits_for_what_failed(deployment, s
         wait_until(group.done, margin(120), "all of the group's topics read", 0.5)
     happened = check_effects(deployment, dict(event for fan in fans for event in fan.events))
     check_order(happened, fans, lambda content: True)
+
+
+def test_an_event_that_does_not_end_grows_old_in_the_metrics(deployment):
+    """Its handler hangs: somebody has locked the table that it writes to."""
+    def age():
+        return deployment.service(FIRST).metric("wxbus_business_oldest_event_age_seconds")
+
+    wait_until(lambda: age() == 0, margin(20), "nothing in hand")
+    with psycopg2.connect(deployment.database_url) as lock, lock.cursor() as cursor:
+        cursor.execute("LOCK TABLE probe.effects IN ACCESS EXCLUSIVE MODE")
+        events = Events(deployment, ["probe"])
+        event_id = events.text("wxaccount000001", "o" + secrets.token_hex(13), "stuck")
+        events.flush()
+        first = wait_until(lambda: (now := age()) > 1 and now, margin(20), "an age")
+        wait_until(lambda: age() > first + 1, margin(20), "a greater age")
+    wait_until(lambda: age() == 0, margin(30), "nothing in hand")
+    assert [effect.content for effect in probe.effects(deployment) if effect.event_id == event_id] == ["stuck"]

@@ -119,3 +119,21 @@ def test_the_audit_counts_ordinary_refreshes_and_keeps_the_others_as_rows(world)
     # A platform's own are a dozen a day.
     assert world.database("SELECT count(*) > 0 FROM token_service.audit WHERE appid = '' AND what = 'refreshed'") == [
         (True,)]
+
+
+def test_a_token_that_is_due_and_held_back_shows_in_the_metrics(world):
+    """As by a refresher that hangs: somebody else holds the row."""
+    def watched():
+        service = world.deployment.service(SERVICE)
+        return (service.metric("wxbus_token_service_tokens_due"),
+                service.metric("wxbus_token_service_token_lateness_seconds"))
+
+    appid = world.new_account()
+    world.authorize(appid)
+    world.database("UPDATE token_service.accounts SET refresh_at = now() - interval '1000 s',"
+                   " lease_until = now() + interval '1 h' WHERE appid = %s", appid)
+    _, late = wait_until(lambda: (now := watched())[0] >= 1 and now[1] >= 1000 and now, 20, "a token that is due")
+    wait_until(lambda: watched()[1] >= late + 1, 20, "it grows later")
+    world.database("UPDATE token_service.accounts SET lease_until = '-infinity' WHERE appid = %s", appid)
+    wait_until(lambda: watched()[1] < 1000, 20, "its refresh")
+    assert row(world, appid, "refresh_at > now() AND failures = 0") == (True,)

@@ -13,6 +13,7 @@
 #include "proto/trace.h"
 #include "services/api-proxy/allowance/allowance.h"
 #include "services/api-proxy/allowance/allowance_rule.h"
+#include "services/api-proxy/metrics.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -148,6 +149,11 @@ bool allowance_feed_ready(struct allowance_feed *f, char *detail, size_t size)
 
 	snprintf(detail, size, "%s", ready ? "partitions assigned" : "waiting for partitions");
 	return ready;
+}
+
+void allowance_feed_tick(struct allowance_feed *f)
+{
+	metric_set(&api_proxy_metrics[M_OLDEST], GROUP, (double)worker_oldest_ms(f->worker) / 1000);
 }
 
 /* Under a steady stream some records are always on their way: then it counts how late they are. */

@@ -17,6 +17,8 @@ void allowance_feed_drain(struct allowance_feed *f, int64_t deadline_mono_ms);
 void allowance_feed_free(struct allowance_feed **f);
 
 bool allowance_feed_ready(struct allowance_feed *f, char *detail, size_t size);
+/* Into the metrics, now and then. */
+void allowance_feed_tick(struct allowance_feed *f);
 
 /* Every second or so, from one thread: tells the others through the database how far this one has read. */
 void allowance_feed_tell(void *feed);

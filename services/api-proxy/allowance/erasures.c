@@ -191,6 +191,11 @@ bool erasures_ready(struct erasures *e, char *detail, size_t size)
 	return ready;
 }
 
+void erasures_tick(struct erasures *e)
+{
+	metric_set(&api_proxy_metrics[M_OLDEST], GROUP, (double)worker_oldest_ms(e->worker) / 1000);
+}
+
 int64_t erasures_sweep(struct pg_pool *pool, struct err *err)
 {
 	struct pg_result *res = NULL;

@@ -19,6 +19,8 @@ void erasures_drain(struct erasures *e, int64_t deadline_mono_ms);
 void erasures_free(struct erasures **e);
 
 bool erasures_ready(struct erasures *e, char *detail, size_t size);
+/* Into the metrics, now and then. */
+void erasures_tick(struct erasures *e);
 
 /* Marks whose time is over; and rows of the allowance ledger that were written while their mark was. How many
  * marks, or -1. */

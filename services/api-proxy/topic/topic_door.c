@@ -131,6 +131,7 @@ void topic_door_tick(struct topic_door *d)
 {
 	int64_t lag = worker_lag(d->worker);
 
+	metric_set(&api_proxy_metrics[M_OLDEST], GROUP, (double)worker_oldest_ms(d->worker) / 1000);
 	if (lag >= 0)
 		metric_set(&api_proxy_metrics[M_LAG], NULL, (double)lag);
 }

@@ -190,6 +190,7 @@ static void tick(void *arg)
 
 	metric_set(&sdk_metrics[M_STOPPED], NULL, atomic_load(&b->stopped));
 	metric_set(&sdk_metrics[M_LAG], NULL, (double)worker_lag(b->worker));
+	metric_set(&sdk_metrics[M_OLDEST], NULL, (double)worker_oldest_ms(b->worker) / 1000);
 }
 
 static void drain(void *arg, int64_t deadline_mono_ms)

@@ -133,6 +133,7 @@ enum {
 	M_RESULTS,
 	M_LATE,
 	M_LAG,
+	M_OLDEST,
 	M_STOPPED,
 	N_SDK_METRICS
 };

@@ -110,6 +110,14 @@ static void note_state(struct fans *f, struct consumer *consumer, int64_t *looke
 	metric_set(&token_service_metrics[M_FANS_LAG], NULL, (double)consumer_lag(consumer));
 }
 
+/* Of the record in hand; NULL: there is none. */
+static void note_age(const struct kafka_record *r)
+{
+	int64_t age_ms = r ? clock_wall_ms() - r->timestamp_ms : 0;
+
+	metric_set(&token_service_metrics[M_OLDEST], "messages", age_ms > 0 ? (double)age_ms / 1000 : 0);
+}
+
 /* Until the end, or until this member of the group is dead (-1, ERR_FATAL). */
 static int read_with(struct fans *f, struct consumer *consumer, struct err *err)
 {
@@ -122,6 +130,7 @@ static int read_with(struct fans *f, struct consumer *consumer, struct err *err)
 	while (!atomic_load(&f->ending)) {
 		rc = consumer_poll(consumer, POLL_MS, &r, err);
 		note_state(f, consumer, &looked_ms);
+		note_age(rc == 0 ? r : NULL);
 		if (rc == 0)
 			rc = settle(f, consumer, r, &arena, &pause, err);
 		arena_reset(&arena);

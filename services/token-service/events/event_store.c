@@ -176,16 +176,30 @@ int event_retry(const struct store *s, const struct event *e, int64_t retry_ms, 
 /* --- housekeeping ------------------------------------------------------------------------------------------
  */
 
-static int housekeeping_body(struct pg *pg, void *arg, struct err *err)
+static int look_body(struct pg *pg, void *arg, struct err *err)
 {
+	int64_t *oldest_ms = arg;
 	struct pg_result *res = NULL;
 
-	(void)arg;
-	if (pg_exec(pg, "SELECT count(*) FROM token_service.events WHERE settled_at IS NULL", NULL, 0, &res,
-		    err) < 0)
+	if (pg_exec(pg,
+		    "SELECT count(*), coalesce(extract(epoch FROM min(received_at)) * 1000, 0)::bigint"
+		    " FROM token_service.events WHERE settled_at IS NULL",
+		    NULL, 0, &res, err) < 0)
 		return -1;
 	metric_set(&token_service_metrics[M_OPEN_EVENTS], NULL, (double)pg_value_int(res, 0, 0));
+	*oldest_ms = pg_value_int(res, 0, 1);
 	pg_result_free(&res);
+	return 0;
+}
+
+int event_look(const struct store *s, int64_t *oldest_ms_out, struct err *err)
+{
+	return store_run(s, look_body, oldest_ms_out, err);
+}
+
+static int housekeeping_body(struct pg *pg, void *arg, struct err *err)
+{
+	(void)arg;
 	/* A day longer than the topic keeps a record that could bring the same id again. */
 	return pg_exec_script(pg,
 		"DELETE FROM token_service.events WHERE settled_at < now() - interval '8 days';"

@@ -56,7 +56,10 @@ int event_settle(struct pg *pg, const struct event *e, const char *outcome, stru
 /* Try again after retry_ms. */
 int event_retry(const struct store *s, const struct event *e, int64_t retry_ms, struct err *err);
 
-/* How many are not settled, into the metric; those settled long ago are forgotten, and so are old codes. */
+/* How many are not settled, into the metric, and when the oldest of them came (wall clock; 0: none). */
+int event_look(const struct store *s, int64_t *oldest_ms_out, struct err *err);
+
+/* Those settled long ago are forgotten, and so are old codes. */
 int event_housekeeping(const struct store *s, struct err *err);
 
 #endif

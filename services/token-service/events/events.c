@@ -203,6 +203,15 @@ static void note_state(struct events *e, struct consumer *consumer, int64_t *loo
 	metric_set(&token_service_metrics[M_LAG], NULL, (double)consumer_lag(consumer));
 }
 
+/* Of the record in hand; NULL: there is none. */
+static void note_age(const struct kafka_record *r)
+{
+	int64_t age_ms = r ? clock_wall_ms() - r->timestamp_ms : 0;
+
+	metric_set(
+		&token_service_metrics[M_OLDEST], "platform-events", age_ms > 0 ? (double)age_ms / 1000 : 0);
+}
+
 /* Until the end, or until this member of the group is dead (-1, ERR_FATAL). */
 static int read_with(struct events *e, struct consumer *consumer, struct err *err)
 {
@@ -215,6 +224,7 @@ static int read_with(struct events *e, struct consumer *consumer, struct err *er
 	while (!atomic_load(&e->ending)) {
 		rc = consumer_poll(consumer, POLL_MS, &r, err);
 		note_state(e, consumer, &looked_ms);
+		note_age(rc == 0 ? r : NULL);
 		if (rc == 0)
 			rc = settle_record(e, consumer, r, &arena, &pause, err);
 		arena_reset(&arena);

@@ -7,6 +7,7 @@
 #include "common/json/json.h"
 #include "services/token-service/audit.h"
 #include "services/token-service/events/outbox.h"
+#include "services/token-service/metrics.h"
 #include "services/token-service/tokens/schedule.h"
 #include "services/token-service/seal.h"
 
@@ -14,6 +15,8 @@
 #include <string.h>
 
 #include "common/base/banned.h"
+
+#define DUE_COUNTED_MAX 10000 /* of each platform's accounts */
 
 void credential_row_release(struct credential_row *row)
 {
@@ -610,4 +613,42 @@ int credential_history(
 	struct history h = {s, id, out, n};
 
 	return store_run(s, history_body, &h, err);
+}
+
+/* --- how many are due --------------------------------------------------------------------------------------
+ */
+
+/* By the index, so that an outage of many accounts does not make each look as long as it is. */
+static int look_body(struct pg *pg, void *arg, struct err *err)
+{
+	const struct buf *platforms = arg;
+	struct pg_result *res = NULL;
+
+	if (PG_EXEC(pg,
+		    "SELECT count(*), coalesce(extract(epoch FROM now() - min(refresh_at)) * 1000, 0)::bigint"
+		    " FROM (SELECT refresh_at FROM token_service.platforms"
+		    "     WHERE component_appid = ANY($1::text[]) AND refresh_at <= now()"
+		    "   UNION ALL SELECT a.refresh_at FROM unnest($1::text[]) AS p(component_appid), LATERAL "
+		    "("
+		    "     SELECT refresh_at FROM token_service.accounts"
+		    "     WHERE component_appid = p.component_appid AND refresh_at <= now()"
+		    "       AND state = 'authorized' AND refused_at IS NULL"
+		    "     ORDER BY refresh_at LIMIT $2) a) due",
+		    &res, err, pg_text(buf_cstr(platforms)), pg_int8(DUE_COUNTED_MAX)) < 0)
+		return -1;
+	metric_set(&token_service_metrics[M_DUE], NULL, (double)pg_value_int(res, 0, 0));
+	metric_set(&token_service_metrics[M_LATENESS], NULL, (double)pg_value_int(res, 0, 1) / 1000);
+	pg_result_free(&res);
+	return 0;
+}
+
+int credential_look(const struct store *s, struct err *err)
+{
+	struct buf platforms = BUF_INIT(STORE_PLATFORMS_MAX);
+	int rc;
+
+	store_list_platforms(s, &platforms);
+	rc = store_run(s, look_body, &platforms, err);
+	buf_release(&platforms);
+	return rc;
 }

@@ -89,4 +89,8 @@ int credential_take_up_abandoned(const struct store *s, struct err *err);
 /* Nothing was to be done: lease given back. */
 int credential_release(const struct store *s, const struct credential_id *id, int64_t fence, struct err *err);
 
+/* Tokens whose refresh is due, into the metrics: how many, and for how long the first of them.
+ * Accounts that have to authorize again are left out: nobody can refresh theirs. */
+int credential_look(const struct store *s, struct err *err);
+
 #endif

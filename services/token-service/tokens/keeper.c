@@ -182,17 +182,30 @@ static int tidy(struct keeper *k, struct err *err)
 	return rc < 0 ? rc : 0;
 }
 
+/* Also while the database is away: then the oldest event only grows older. */
+static void note_age(int64_t oldest_ms)
+{
+	int64_t age_ms = oldest_ms ? clock_wall_ms() - oldest_ms : 0;
+
+	metric_set(&token_service_metrics[M_OLDEST], "database", age_ms > 0 ? (double)age_ms / 1000 : 0);
+}
+
 static void *run_look(void *arg)
 {
 	struct keeper *k = arg;
-	int64_t tidied_ms = 0;
+	int64_t tidied_ms = 0, oldest_ms = 0;
 	struct err err;
 	int rc;
 
 	do {
 		rc = store_run(k->store, look_body, NULL, &err);
 		if (rc == 0)
+			rc = event_look(k->store, &oldest_ms, &err);
+		note_age(oldest_ms);
+		if (rc == 0)
 			rc = credential_take_up_abandoned(k->store, &err);
+		if (rc == 0)
+			rc = credential_look(k->store, &err);
 		if (rc == 0)
 			rc = look_at_tickets(k, &err);
 		if (rc == 0 && (tidied_ms == 0 || clock_mono_ms() - tidied_ms > TIDY_EVERY_MS)) {
