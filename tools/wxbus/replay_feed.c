@@ -321,7 +321,7 @@ static int decide(struct feed *f, const struct kafka_record *record, struct err 
 		return rc;
 	if (is_wanted)
 		keep_in_mind(&f->under_way[part_of(f, record->partition)], record->offset);
-	offsets_add(f->offsets, record->partition, record->offset, 0, &ticket);
+	offsets_add(f->offsets, record->partition, record->offset, 0, record->timestamp_ms, &ticket);
 	offsets_begin(f->offsets, &ticket);
 	if (to_send)
 		return send_event(f, record, &ticket, err);
