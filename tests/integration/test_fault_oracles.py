@@ -159,7 +159,7 @@ def test_what_nobody_pushed_is_found(world):
     world.change("messages", "id4", id="stranger")
     world.change("effects", "id1", id="nobody")
     findings = "\n".join(world.judge().findings)
-    assert "1 records that nobody pushed: stranger" in findings
+    assert "1 records that nobody pushed: stranger ('4' of fan1)" in findings
     assert "1 effects of events that are on no topic: nobody" in findings
 
 

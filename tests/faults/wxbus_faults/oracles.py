@@ -114,7 +114,8 @@ def _judge_loss(judgement, pushes, seen, first):
     judgement.harmless = sum(push.id in first for push in others)
     judgement.absent = len(others) - judgement.harmless
     judgement.duplicates = len(seen.messages) - len(first)
-    judgement.found("records that nobody pushed", (id_ for id_ in first if id_ not in pushes))
+    judgement.found("records that nobody pushed", (
+        f"{id_} ('{message.content}' of {message.openid})" for id_, message in first.items() if id_ not in pushes))
 
 
 def _judge_accounts(judgement, pushes, seen):

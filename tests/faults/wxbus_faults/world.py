@@ -25,7 +25,7 @@ from .ledger import Ledger
 from .pusher import Pusher
 from .relay import Relay
 
-TEMPLATE = "T1"
+TEMPLATE, _TEXT = "T1", "weixin.message.text"
 INGRESSES = ("wxbus-ingress", "wxbus-ingress-2")
 BUSINESSES = ("wxbus-probe", "wxbus-probe-2")
 OTHERS = ("wxbus-token-service", "wxbus-api-proxy")
@@ -33,6 +33,7 @@ SERVICES = (*INGRESSES, *BUSINESSES, *OTHERS)
 ACCOUNTS, FANS = 6, 8                   # fans of each account
 _SETTLE_S = 120
 _PLACES = itertools.count()
+_NOT_KNOWN = -1
 
 # The listener of Kafka, and so the relay, by which each program comes.
 _KAFKA_WAYS = {"wxbus-ingress": "INGRESS", "wxbus-token-service": "TOKENS", "wxbus-api-proxy": "PROXY"}
@@ -266,6 +267,13 @@ class World:
         return self._committed[group]
 
     def _lag_of(self, group, names):
+        """Not known while a coordinator moves: that is no end either."""
+        try:
+            return self._ask_lag_of(group, names)
+        except confluent_kafka.KafkaException:
+            return dict.fromkeys(names, _NOT_KNOWN)
+
+    def _ask_lag_of(self, group, names):
         consumer, lag = self._consumer_of(group), {}
         for name in names:
             topic = self.deployment.topic(name)
@@ -296,7 +304,8 @@ class World:
 
     def _read_messages(self):
         for record in self._new("messages"):
-            if record.event_id not in self._strangers:
+            # Weixin has things to say of its own: that a template message has arrived.
+            if record.headers["ce_type"] == _TEXT and record.event_id not in self._strangers:
                 self.seen.messages.append(oracles.Message(
                     record.event_id, record.partition, next(_PLACES), record.key, record.headers["ce_appid"],
                     record.headers["ce_subject"], record.json.get("Content")))
