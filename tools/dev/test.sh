@@ -32,7 +32,7 @@ command_test() {
 	export WXBUS_TEST_KAFKA=$kafka WXBUS_TEST_LONG=$long
 	TEST_FAILED=""
 	if [ $coverage = yes ]; then
-		test_coverage "$jobs" "$limit" "${only:-test_ingress}"
+		test_coverage "$jobs" "$limit" "${only:-test_ingress or test_pg or test_kafka or test_environment}"
 	elif [ $compose = yes ]; then
 		build dev
 		test_engine
