@@ -12,8 +12,9 @@ import time
 import typing
 
 from wxbus_testing import topics
+from wxbusdev import debian
 
-from .world import BUSINESSES, INGRESSES
+from .world import BUSINESSES, INGRESSES, binary_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,11 +66,34 @@ def _end(instances):
     return strike
 
 
+def _clock(instances):
+    """With libfaketime, the wall clock of one process alone. Within what Weixin's timestamps may be off by."""
+    def strike(world):
+        instance = world.random.choice(instances)
+        library, = debian.unpacked("libfaketime").rglob("libfaketimeMT.so.1")
+        offset = world.logs / "clock"
+        offset.write_text("+0")
+        with world.away(instance):
+            world.deployment.finish(instance)
+            world.deployment.start_one(binary_of(instance), instance, {
+                "LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": offset, "FAKETIME_NO_CACHE": 1,
+                "FAKETIME_DONT_FAKE_MONOTONIC": 1})
+        for jump in ("+300", "-300", "+0"):
+            offset.write_text(jump)
+            _hold(world, 2, 4)
+        with world.away(instance):
+            world.deployment.finish(instance)
+            world.start_again(instance)
+    return strike
+
+
 def _of_services():
     for who, instances in (("ingress", INGRESSES), ("business", BUSINESSES),
                            ("token-service", ("wxbus-token-service",)), ("api-proxy", ("wxbus-api-proxy",))):
         yield Fault(f"kill-{who}", "kill -9 under load", "started again", _kill(instances))
         yield Fault(f"pause-{who}", "SIGSTOP under load", "SIGCONT", _pause(instances))
+        yield Fault(f"clock-{who}", "its clock jumps 5 minutes ahead, then 5 minutes behind", "right again",
+                    _clock(instances))
         yield Fault(f"end-{who}", "SIGTERM under load; it must end in order", "started again", _end(instances))
 
 

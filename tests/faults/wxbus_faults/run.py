@@ -46,6 +46,7 @@ class Run:
 
     def whole(self):
         """All rounds together: what a round does not see is what came to its events in a later one."""
+        self._world.wait_settled()      # Weixin has sent things of its own meanwhile
         judgement = oracles.judge(self._world.pushes, self._world.seen, self._world.excused)
         oracles.judge_lag(judgement, self._world.lag())
         self._report.add(ALL, judgement, self._slowest_s, self._rounds)
