@@ -559,8 +559,18 @@ bool sdk_deliver(void *arg, const struct kafka_record *r, struct worker_job *job
 	return settled;
 }
 
+/* From now on never longer than the topic's own delay: the clock of the process that wrote the record may
+ * have been ahead of ours, and everything behind it in its partition waits with it. */
 int64_t sdk_due_ms(void *arg, const struct kafka_record *r)
 {
-	(void)arg;
-	return origin_due_ms(r);
+	const struct business *b = arg;
+	int64_t due_ms = origin_due_ms(r), latest_ms;
+
+	for (size_t i = 0; i < b->manifest.n_delays; i++) {
+		if (strcmp(r->topic, b->retry_topics[i]) != 0)
+			continue;
+		latest_ms = clock_wall_ms() + b->manifest.delays[i].ms;
+		return due_ms < latest_ms ? due_ms : latest_ms;
+	}
+	return due_ms;
 }

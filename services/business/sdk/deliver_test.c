@@ -674,6 +674,20 @@ static void check_retry(int i, const char *topic, const char *attempts, const ch
 	assert_string_equal(header(i, "ce_id"), ID);
 }
 
+/* Found by ./dev faults with a clock that jumped: what it had put aside for 1 s waited for 5 minutes. */
+static void what_a_clock_ahead_of_ours_put_aside_waits_no_longer_than_its_delay(void **state)
+{
+	(void)state;
+	be(&retrying);
+	t.act = fail_for_a_reason;
+	clock_fake_advance(300000);
+	assert_true(deliver_asked());
+	clock_fake_advance(-300000);
+	assert_int_equal(sdk_due_ms(&b, &t.records[1]), NOW_MS + 5000);
+	clock_fake_advance(310000);
+	assert_int_equal(sdk_due_ms(&b, &t.records[1]), NOW_MS + 305000);
+}
+
 static void what_fails_is_put_aside_for_each_delay_and_then_becomes_a_dead_letter(void **state)
 {
 	(void)state;
@@ -1312,6 +1326,7 @@ int main(void)
 		CASE(what_cannot_be_read_becomes_a_dead_letter),
 		CASE(while_a_dead_letter_cannot_be_written_its_partition_waits),
 		CASE(a_handler_may_end_the_process_and_its_event_comes_again),
+		CASE(what_a_clock_ahead_of_ours_put_aside_waits_no_longer_than_its_delay),
 		CASE(what_fails_is_put_aside_for_each_delay_and_then_becomes_a_dead_letter),
 		CASE(a_repeated_push_does_not_start_a_second_chain_of_retries),
 		CASE(while_a_retry_cannot_be_written_nothing_is_settled),
