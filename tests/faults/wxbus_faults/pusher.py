@@ -1,7 +1,7 @@
 """Plays Weixin's pushes at a rate, over several ingresses as a balancer would, and writes the ledger.
 
 A process of its own, so that what is measured is not how the harness's threads share one interpreter. It reads JSON
-lines from its stdin: first the plan, then commands ({"rate": 50}, {"storm": 200, "copies": 4}, {"idle": true}, which
+lines from its stdin: first the plan, then commands ({"rate": 50}, {"storm": 200, "copies": 4}, {"clock": 300}, {"idle": true}, which
 is answered by a line once nothing is under way), and ends with its stdin.
 
 What Weixin does: an answer that is not there within five seconds, or not 200, has the push repeated at once, three
@@ -43,6 +43,10 @@ class Pusher:
     def storm(self, pushes, copies):
         """So many pushes at once, each to every ingress `copies` times."""
         self._say({"storm": pushes, "copies": copies})
+
+    def clock(self, offset_s):
+        """Weixin's clock is off by so much from now on."""
+        self._say({"clock": offset_s})
 
     def wait_idle(self):
         """Nothing is sent any more, and whatever was has its answer or none."""
@@ -89,13 +93,16 @@ class _Weixin:
         self._random = random.Random(plan["seed"])
         self._fans = _Fans(plan, self._random)
         self._ledger = open(plan["ledger"], "a", encoding="utf-8", buffering=1)
-        self._rate, self._sent, self._under_way = 0, 0, set()
+        self._rate, self._sent, self._under_way, self._clock_s = 0, 0, set(), 0
         self._msg_id = 24_000_000_000_000_000 + int(time.time() * 1000) % 10 ** 12 * 1000
         self._late = []                 # (when a nap began, by how much it was too long)
         self._napping_since = time.monotonic()
 
     def _write(self, what, **fields):
         self._ledger.write(json.dumps({"what": what, **fields}) + "\n")
+
+    def _now(self):
+        return int(time.time()) + self._clock_s
 
     def _lateness(self, began, ended):
         """By how much we ourselves were late meanwhile, the nap that is not over yet included."""
@@ -116,7 +123,7 @@ class _Weixin:
         account, fan, words = self._fans.next()
         self._sent += 1
         self._msg_id += 1
-        push = {"account": account, "fan": fan, "msg_id": self._msg_id, "created": int(time.time()),
+        push = {"account": account, "fan": fan, "msg_id": self._msg_id, "created": self._now(),
                 "content": " ".join([str(self._sent), *words]), "number": self._sent,
                 "id": event_id_of_message(self._plan["component"], account["appid"], fan, self._msg_id)}
         self._write("push", id=push["id"], number=self._sent, appid=account["appid"], openid=fan,
@@ -134,7 +141,8 @@ class _Weixin:
         account = push["account"]
         text = weixin.message_xml(account["original_id"], push["fan"], "text", create_time=push["created"],
                                   msg_id=push["msg_id"], Content=push["content"])
-        request = self._platform.message_push(account["appid"], text, account["original_id"], push["fan"])
+        request = self._platform.message_push(account["appid"], text, account["original_id"], push["fan"],
+                                              timestamp=self._now())
         began = time.monotonic()
         try:
             status, body = await asyncio.wait_for(self._exchange(self._plan["ports"][ingress], request), LIMIT_S)
@@ -211,6 +219,8 @@ class _Weixin:
             command = json.loads(line)
             if "rate" in command:
                 self._rate = command["rate"]
+            elif "clock" in command:
+                self._clock_s = command["clock"]
             elif "storm" in command:
                 self._storm(command["storm"], command["copies"])
             else:
