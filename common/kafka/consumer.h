@@ -15,7 +15,9 @@ struct consumer_options {
 	const char *group;         /* whole Kafka group id, with the prefix */
 	const char *const *topics; /* whole names */
 	size_t n_topics;
-	bool from_beginning;        /* a new group's start; otherwise the end, committed on assignment */
+	/* A new group's start; otherwise the end, committed on assignment. What this member finds without an
+	 * offset on a topic that it has read before (made again, or grown) is read from its beginning. */
+	bool from_beginning;
 	size_t n_from_beginning;    /* the last so many of `topics` have no other start */
 	int64_t session_timeout_ms; /* 0: 6000 */
 	/* How much is read ahead while the caller is busy, about; at least 1024. 0: the library's own, 64

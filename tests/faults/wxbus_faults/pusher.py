@@ -1,8 +1,8 @@
 """Plays Weixin's pushes at a rate, over several ingresses as a balancer would, and writes the ledger.
 
 A process of its own, so that what is measured is not how the harness's threads share one interpreter. It reads JSON
-lines from its stdin: first the plan, then commands ({"rate": 50}, {"storm": 200, "copies": 4}, {"clock": 300}, {"idle": true}, which
-is answered by a line once nothing is under way), and ends with its stdin.
+lines from its stdin: first the plan, then commands ({"rate": 50}, {"storm": 200, "copies": 4}, {"clock": 300},
+{"idle": true}, which is answered by a line once nothing is under way), and ends with its stdin.
 
 What Weixin does: an answer that is not there within five seconds, or not 200, has the push repeated at once, three
 times at the most, each with its own timestamp, nonce and ciphertext.
