@@ -21,18 +21,17 @@
 
 #include "common/base/banned.h"
 
-#define POLL_MS            50
-#define LOOK_EVERY_MS      10
-#define LAG_EVERY_MS       2000
-#define WAIT_STEP_MS       20
-#define REBUILD_MS         1000
-#define REVOKE_WAIT_MS     3000 /* below the session time-out: others wait for us */
-#define CLOSE_MS           2000
-#define PENDING_DEFAULT    1000
-#define BYTES_DEFAULT      (64 * 1024 * 1024)
-#define SPAN_DEFAULT       100000
-#define BACKGROUND_PENDING 200 /* of one partition: a fetch brings more, but they would wait here only */
-#define TOPIC_SHIFT        24  /* a partition's number for the offsets: place of its topic, then its own */
+#define POLL_MS         50
+#define LOOK_EVERY_MS   10
+#define LAG_EVERY_MS    2000
+#define WAIT_STEP_MS    20
+#define REBUILD_MS      1000
+#define REVOKE_WAIT_MS  3000 /* below the session time-out: others wait for us */
+#define CLOSE_MS        2000
+#define PENDING_DEFAULT 1000
+#define BYTES_DEFAULT   (64 * 1024 * 1024)
+#define SPAN_DEFAULT    100000
+#define TOPIC_SHIFT     24 /* a partition's number for the offsets: place of its topic, then its own */
 
 struct partition {
 	int32_t id;
@@ -354,14 +353,11 @@ static void pace(struct worker *w, struct partition *p)
 {
 	const struct worker_options *o = &w->options;
 	struct offsets_load l = offsets_load(w->offsets, p->id);
-	size_t most_pending = o->most_pending;
 
-	if (in_background(w, p->id) && most_pending > BACKGROUND_PENDING)
-		most_pending = BACKGROUND_PENDING;
-	if (!p->paused && (p->held || !within(&l, most_pending, o->most_bytes, o->most_span)))
+	if (!p->paused && (p->held || !within(&l, o->most_pending, o->most_bytes, o->most_span)))
 		p->paused = consumer_pause(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) == 0;
 	else if (p->paused && !p->held &&
-		 within(&l, most_pending / 2 + 1, o->most_bytes / 2 + 1, o->most_span / 2 + 1))
+		 within(&l, o->most_pending / 2 + 1, o->most_bytes / 2 + 1, o->most_span / 2 + 1))
 		p->paused = consumer_resume(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) != 0;
 }
 

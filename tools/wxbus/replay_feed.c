@@ -183,6 +183,7 @@ static int ask_ahead(struct feed *f, struct err *err)
 	int64_t on_target = f->sent - atomic_load(&f->in_flight);
 	int rc = backlog_ask(f->backlog, &f->ahead, err);
 
+	move_on(f); /* for whoever looks on */
 	f->asked_at = on_target;
 	f->ask_at_ms = clock_mono_ms() + ASK_MS;
 	return rc;
