@@ -6,10 +6,13 @@
 #include "common/kafka/client.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <utlist.h>
 
 #include "common/base/banned.h"
@@ -66,6 +69,7 @@ struct producer {
 	struct topic_list warmed;
 	char last_error[160];
 
+	atomic_bool has_error; /* last_error says something: an acknowledgement takes no lock otherwise */
 	atomic_int_fast64_t rebuilds;
 	atomic_int_fast64_t last_ack_mono_ms;
 	atomic_bool stopping;
@@ -78,7 +82,7 @@ struct producer {
 
 static struct delivery *delivery_new(struct producer *p, producer_done done, void *arg)
 {
-	struct delivery *d = xcalloc(1, sizeof(*d));
+	struct delivery *d = xmalloc(sizeof(*d));
 
 	d->producer = p;
 	d->done = done;
@@ -138,12 +142,19 @@ static bool is_rejected(rd_kafka_resp_err_t code)
 	}
 }
 
+static void forget_error(struct producer *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->last_error[0] = '\0';
+	atomic_store(&p->has_error, false);
+	pthread_mutex_unlock(&p->lock);
+}
+
 static void note_ack(struct producer *p)
 {
 	atomic_store(&p->last_ack_mono_ms, clock_mono_ms());
-	pthread_mutex_lock(&p->lock);
-	p->last_error[0] = '\0';
-	pthread_mutex_unlock(&p->lock);
+	if (atomic_load(&p->has_error))
+		forget_error(p);
 }
 
 static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
@@ -173,6 +184,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 	pthread_mutex_lock(&p->lock);
 	snprintf(p->last_error, sizeof(p->last_error), "%s: %s", rd_kafka_err2name((rd_kafka_resp_err_t)code),
 		reason);
+	atomic_store(&p->has_error, true);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -391,9 +403,7 @@ static void probe(struct producer *p)
 	if (!ask || rd_kafka_metadata(p->rk, 0, NULL, &md, PROBE_MS))
 		return;
 	rd_kafka_metadata_destroy(md);
-	pthread_mutex_lock(&p->lock);
-	p->last_error[0] = '\0';
-	pthread_mutex_unlock(&p->lock);
+	forget_error(p);
 }
 
 static bool flushed(struct producer *p)
@@ -546,38 +556,30 @@ int producer_send(
 	return kafka_err_set(err, is_rejected(code) ? ERR_REJECT : ERR_RETRY, code, "not accepted");
 }
 
-/* One attempt of a publish, shared by the one who waits and the report; the last of them frees it. */
+/* One attempt of a publish, shared by the one who waits and the report; the last of them frees it. A
+ * semaphore, and no lock: who is woken must not at once wait again for the one that woke him. */
 struct attempt {
-	pthread_mutex_t lock;
-	pthread_cond_t reported;
-	bool over;
-	bool acknowledged;
-	struct err failure;
-	int refs;
+	sem_t reported;
+	atomic_int refs;
+	struct err failure; /* complete once `outcome` says so */
+	_Atomic enum { UNKNOWN, ACKNOWLEDGED, FAILED } outcome;
 };
 
 static struct attempt *attempt_new(void)
 {
-	struct attempt *a = xcalloc(1, sizeof(*a));
+	struct attempt *a = xmalloc(sizeof(*a));
 
-	pthread_mutex_init(&a->lock, NULL);
-	clock_cond_init(&a->reported);
-	a->refs = 2;
+	sem_init(&a->reported, 0, 0);
+	atomic_init(&a->refs, 2);
+	atomic_init(&a->outcome, UNKNOWN);
 	return a;
 }
 
 static void attempt_unref(struct attempt *a, int n)
 {
-	bool last;
-
-	pthread_mutex_lock(&a->lock);
-	a->refs -= n;
-	last = a->refs == 0;
-	pthread_mutex_unlock(&a->lock);
-	if (!last)
+	if (atomic_fetch_sub(&a->refs, n) > n)
 		return;
-	pthread_cond_destroy(&a->reported);
-	pthread_mutex_destroy(&a->lock);
+	sem_destroy(&a->reported);
 	free(a);
 }
 
@@ -585,13 +587,10 @@ static void attempt_reported(void *arg, const struct err *failure)
 {
 	struct attempt *a = arg;
 
-	pthread_mutex_lock(&a->lock);
-	a->over = true;
-	a->acknowledged = failure == NULL;
 	if (failure)
 		a->failure = *failure;
-	pthread_cond_signal(&a->reported);
-	pthread_mutex_unlock(&a->lock);
+	atomic_store(&a->outcome, failure ? FAILED : ACKNOWLEDGED);
+	sem_post(&a->reported);
 	attempt_unref(a, 1);
 }
 
@@ -601,16 +600,19 @@ static int attempt_wait(struct attempt *a, int64_t deadline_mono_ms, struct err 
 	struct timespec until = clock_mono_timespec(deadline_mono_ms);
 	int rc = 0;
 
-	pthread_mutex_lock(&a->lock);
-	while (!a->over && pthread_cond_timedwait(&a->reported, &a->lock, &until) == 0)
+	while (sem_clockwait(&a->reported, CLOCK_MONOTONIC, &until) < 0 && errno == EINTR)
 		;
-	if (!a->over)
+	switch (atomic_load(&a->outcome)) {
+	case UNKNOWN:
 		rc = err_set(err, ERR_UNCERTAIN, 0, "no acknowledgement by the deadline");
-	else if (!a->acknowledged) {
+		break;
+	case FAILED:
 		*err = a->failure;
 		rc = -1;
+		break;
+	case ACKNOWLEDGED:
+		break;
 	}
-	pthread_mutex_unlock(&a->lock);
 	attempt_unref(a, 1);
 	return rc;
 }
