@@ -3,6 +3,7 @@
 #include "common/base/alloc.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -14,7 +15,7 @@
 
 /* Blocks of one size, the newest first; what is large gets a block of its own behind the first, so that the
  * room left in the first is not lost. A reset keeps one ordinary block: the next message allocates nothing.
- */
+ * A thread keeps a few ordinary blocks of arenas that it released, for those that it begins anew. */
 #define ARENA_BLOCK_BYTES 8192
 #define ARENA_LARGE_BYTES (ARENA_BLOCK_BYTES / 4)
 
@@ -25,14 +26,85 @@ struct arena_block {
 	alignas(max_align_t) char bytes[];
 };
 
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+
+/* AddressSanitizer must see what is used after its arena is gone. */
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define KEPT_MAX 0
+#else
+#define KEPT_MAX 4
+#endif
+
+struct kept {
+	struct arena_block *blocks;
+	int n;
+};
+
+static pthread_key_t kept_key;
+static pthread_once_t kept_once = PTHREAD_ONCE_INIT;
+
+static void kept_free(void *arg)
+{
+	struct kept *k = arg;
+	struct arena_block *b, *next;
+
+	for (b = k->blocks; b; b = next) {
+		next = b->next;
+		free(b);
+	}
+	free(k);
+}
+
+static void kept_init(void)
+{
+	if (pthread_key_create(&kept_key, kept_free) != 0)
+		alloc_failed();
+}
+
+static struct kept *kept_get(void)
+{
+	struct kept *k;
+
+	pthread_once(&kept_once, kept_init);
+	if ((k = pthread_getspecific(kept_key)) != NULL)
+		return k;
+	k = xcalloc(1, sizeof(*k));
+	if (pthread_setspecific(kept_key, k) != 0)
+		alloc_failed();
+	return k;
+}
+
 static struct arena_block *block_new(size_t size)
 {
-	struct arena_block *b = xmalloc(sizeof(*b) + size);
+	struct kept *k = size == ARENA_BLOCK_BYTES ? kept_get() : NULL;
+	struct arena_block *b;
 
+	if (k && k->blocks) {
+		b = k->blocks;
+		k->blocks = b->next;
+		k->n--;
+	} else {
+		b = xmalloc(sizeof(*b) + size);
+	}
 	b->next = NULL;
 	b->size = size;
 	b->used = 0;
 	return b;
+}
+
+static void block_free(struct arena_block *b)
+{
+	struct kept *k = b->size == ARENA_BLOCK_BYTES ? kept_get() : NULL;
+
+	if (!k || k->n == KEPT_MAX) {
+		free(b);
+		return;
+	}
+	b->next = k->blocks;
+	k->blocks = b;
+	k->n++;
 }
 
 static void *block_take(struct arena_block *b, size_t size)
@@ -110,7 +182,7 @@ void arena_reset(struct arena *a)
 			kept->used = 0;
 			kept->next = NULL;
 		} else {
-			free(b);
+			block_free(b);
 		}
 	}
 	a->blocks = kept;
@@ -122,7 +194,7 @@ void arena_release(struct arena *a)
 
 	for (b = a->blocks; b; b = next) {
 		next = b->next;
-		free(b);
+		block_free(b);
 	}
 	a->blocks = NULL;
 }
