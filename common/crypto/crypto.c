@@ -1,5 +1,6 @@
 #include "common/crypto/crypto.h"
 
+#include "common/base/alloc.h"
 #include "common/base/secret.h"
 
 #include <limits.h>
@@ -31,6 +32,14 @@ static struct {
 } alg;
 static pthread_once_t alg_once = PTHREAD_ONCE_INIT;
 
+/* To make and end a context costs more than the digest of a push, so each thread keeps those that every push
+ * needs. What a digest's context has seen is gone once it is begun anew; the cipher's keeps no key. */
+struct contexts {
+	EVP_MD_CTX *sha1, *sha256;
+	EVP_CIPHER_CTX *cbc;
+};
+static pthread_key_t contexts_key;
+
 /* Only a broken OpenSSL (or no memory) gets here; nothing sealed or signed could be trusted from then on. */
 static void must(bool ok, const char *what)
 {
@@ -40,8 +49,19 @@ static void must(bool ok, const char *what)
 	abort();
 }
 
+static void contexts_free(void *arg)
+{
+	struct contexts *c = arg;
+
+	EVP_MD_CTX_free(c->sha1);
+	EVP_MD_CTX_free(c->sha256);
+	EVP_CIPHER_CTX_free(c->cbc);
+	free(c);
+}
+
 static void alg_fetch(void)
 {
+	must(pthread_key_create(&contexts_key, contexts_free) == 0, "contexts of threads");
 	alg.sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
 	alg.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	alg.cbc = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
@@ -51,26 +71,43 @@ static void alg_fetch(void)
 	must(alg.sha1 && alg.sha256 && alg.cbc && alg.gcm && alg.hmac && alg.hkdf, "fetch of the algorithms");
 }
 
-static void digest(EVP_MD *const *md, const struct crypto_piece *pieces, size_t n, uint8_t *out)
+static struct contexts *contexts_get(void)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	struct contexts *c;
 
 	pthread_once(&alg_once, alg_fetch);
-	must(ctx && EVP_DigestInit_ex2(ctx, *md, NULL), "digest");
+	if ((c = pthread_getspecific(contexts_key)) != NULL)
+		return c;
+	c = xcalloc(1, sizeof(*c));
+	c->sha1 = EVP_MD_CTX_new();
+	c->sha256 = EVP_MD_CTX_new();
+	c->cbc = EVP_CIPHER_CTX_new();
+	must(c->sha1 && c->sha256 && c->cbc && pthread_setspecific(contexts_key, c) == 0,
+		"contexts of a thread");
+	return c;
+}
+
+static void digest(
+	EVP_MD_CTX *ctx, const EVP_MD *md, const struct crypto_piece *pieces, size_t n, uint8_t *out)
+{
+	must(EVP_DigestInit_ex2(ctx, md, NULL), "digest");
 	for (size_t i = 0; i < n; i++)
 		must(EVP_DigestUpdate(ctx, pieces[i].p, pieces[i].len), "digest");
 	must(EVP_DigestFinal_ex(ctx, out, NULL), "digest");
-	EVP_MD_CTX_free(ctx);
 }
 
 void crypto_sha1(const struct crypto_piece *pieces, size_t n, uint8_t out[CRYPTO_SHA1_LEN])
 {
-	digest(&alg.sha1, pieces, n, out);
+	EVP_MD_CTX *ctx = contexts_get()->sha1;
+
+	digest(ctx, alg.sha1, pieces, n, out);
 }
 
 void crypto_sha256(const struct crypto_piece *pieces, size_t n, uint8_t out[CRYPTO_SHA256_LEN])
 {
-	digest(&alg.sha256, pieces, n, out);
+	EVP_MD_CTX *ctx = contexts_get()->sha256;
+
+	digest(ctx, alg.sha256, pieces, n, out);
 }
 
 void crypto_hmac_sha256(const void *key, size_t key_len, const struct crypto_piece *pieces, size_t n,
@@ -101,19 +138,19 @@ void crypto_random(void *out, size_t n)
 int crypto_aes256_cbc(
 	bool encrypt, const uint8_t key[32], const uint8_t iv[16], const void *in, size_t len, void *out)
 {
+	static const uint8_t no_key[32];
 	EVP_CIPHER_CTX *ctx;
 	int n = 0, tail = 0;
 
 	if (len % 16 != 0 || len > INT_MAX - 16)
 		return -1;
-	pthread_once(&alg_once, alg_fetch);
-	ctx = EVP_CIPHER_CTX_new();
-	must(ctx && EVP_CipherInit_ex2(ctx, alg.cbc, key, iv, encrypt, NULL), "AES-CBC");
+	ctx = contexts_get()->cbc;
+	must(EVP_CipherInit_ex2(ctx, alg.cbc, key, iv, encrypt, NULL), "AES-CBC");
 	EVP_CIPHER_CTX_set_padding(ctx, 0);
 	must(EVP_CipherUpdate(ctx, out, &n, in, (int)len), "AES-CBC");
 	must(EVP_CipherFinal_ex(ctx, (uint8_t *)out + n, &tail) && (size_t)n + (size_t)tail == len,
 		"AES-CBC");
-	EVP_CIPHER_CTX_free(ctx);
+	must(EVP_CipherInit_ex2(ctx, NULL, no_key, no_key, encrypt, NULL), "AES-CBC");
 	return 0;
 }
 

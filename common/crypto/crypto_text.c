@@ -1,6 +1,7 @@
 #include "common/crypto/crypto.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "common/base/banned.h"
@@ -38,50 +39,88 @@ static void encode(const char *alphabet, bool padding, const uint8_t *p, size_t 
 	buf_grown(out, n);
 }
 
-static int value_of(const char *alphabet, char c)
+#define STRAY 0x80 /* not of the alphabet */
+
+struct values {
+	uint8_t of[256];
+};
+
+static void values_fill(struct values *v, const char *alphabet)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == alphabet[62])
-		return 62;
-	return c == alphabet[63] ? 63 : -1;
+	memset(v->of, STRAY, sizeof(v->of));
+	for (size_t i = 0; alphabet[i]; i++)
+		v->of[(uint8_t)alphabet[i]] = (uint8_t)i;
+}
+
+static struct values standard_values, url_safe_values;
+static pthread_once_t values_once = PTHREAD_ONCE_INIT;
+
+static void values_init(void)
+{
+	values_fill(&standard_values, STANDARD);
+	values_fill(&url_safe_values, URL_SAFE);
+}
+
+static size_t first_stray(const struct values *v, const char *s)
+{
+	size_t i = 0;
+
+	while (!(v->of[(uint8_t)s[i]] & STRAY))
+		i++;
+	return i;
 }
 
 /* `len` without padding. Bits that fill no byte must be zero if `strict`. */
 static int decode(
-	const char *alphabet, bool strict, const char *s, size_t len, struct buf *out, struct err *err)
+	const struct values *v, bool strict, const char *s, size_t len, struct buf *out, struct err *err)
 {
-	uint32_t bits = 0;
-	int n_bits = 0;
-	size_t n = 0;
-	char *w;
+	const uint8_t *p = (const uint8_t *)s;
+	uint32_t bits = 0, stray = 0;
+	size_t n = 0, i, rest = len % 4;
+	uint8_t *w;
 
 	if (len == 0)
 		return 0;
-	if (len % 4 == 1)
+	if (rest == 1)
 		return err_set(err, ERR_REJECT, 0, "base64 is cut short");
-	if ((w = buf_reserve(out, len / 4 * 3 + len % 4 * 3 / 4)) == NULL)
+	if ((w = (uint8_t *)buf_reserve(out, len / 4 * 3 + rest * 3 / 4)) == NULL)
 		return err_set(err, ERR_REJECT, 0, "base64 decodes to more than %zu bytes", out->cap);
-	for (size_t i = 0; i < len; i++) {
-		int v = value_of(alphabet, s[i]);
+	for (i = 0; i + 4 <= len; i += 4) {
+		uint32_t a = v->of[p[i]], b = v->of[p[i + 1]], c = v->of[p[i + 2]], d = v->of[p[i + 3]];
 
-		if (v < 0)
-			return err_set(err, ERR_REJECT, 0, "no base64 at byte %zu", i);
-		bits = bits << 6 | (uint32_t)v;
-		n_bits += 6;
-		if (n_bits >= 8) {
-			n_bits -= 8;
-			w[n++] = (char)(bits >> n_bits);
-		}
+		stray |= a | b | c | d;
+		bits = a << 18 | b << 12 | c << 6 | d;
+		w[n++] = (uint8_t)(bits >> 16);
+		w[n++] = (uint8_t)(bits >> 8);
+		w[n++] = (uint8_t)bits;
 	}
-	if (strict && (bits & ((1u << n_bits) - 1)) != 0)
+	if (rest > 0) {
+		uint32_t a = v->of[p[i]], b = v->of[p[i + 1]], c = rest > 2 ? v->of[p[i + 2]] : 0;
+
+		stray |= a | b | c;
+		bits = a << 18 | b << 12 | c << 6;
+		w[n++] = (uint8_t)(bits >> 16);
+		if (rest > 2)
+			w[n++] = (uint8_t)(bits >> 8);
+	}
+	if (stray & STRAY)
+		return err_set(err, ERR_REJECT, 0, "no base64 at byte %zu", first_stray(v, s));
+	if (strict && ((rest == 2 && (bits & 0xffff) != 0) || (rest == 3 && (bits & 0xff) != 0)))
 		return err_set(err, ERR_REJECT, 0, "base64 ends with stray bits");
 	buf_grown(out, n);
 	return 0;
+}
+
+static const struct values *standard(void)
+{
+	pthread_once(&values_once, values_init);
+	return &standard_values;
+}
+
+static const struct values *url_safe(void)
+{
+	pthread_once(&values_once, values_init);
+	return &url_safe_values;
 }
 
 static size_t count_padding(const char *s, size_t len)
@@ -102,7 +141,7 @@ int crypto_base64_decode(const char *s, size_t len, struct buf *out, struct err 
 {
 	if (len % 4 != 0)
 		return err_set(err, ERR_REJECT, 0, "base64 is not of whole groups");
-	return decode(STANDARD, true, s, len - count_padding(s, len), out, err);
+	return decode(standard(), true, s, len - count_padding(s, len), out, err);
 }
 
 int crypto_base64_decode_loose(const char *s, size_t len, struct buf *out, struct err *err)
@@ -111,7 +150,7 @@ int crypto_base64_decode_loose(const char *s, size_t len, struct buf *out, struc
 
 	if (padding > 0 && len % 4 != 0)
 		return err_set(err, ERR_REJECT, 0, "base64 is wrongly padded");
-	return decode(STANDARD, false, s, len - padding, out, err);
+	return decode(standard(), false, s, len - padding, out, err);
 }
 
 void crypto_base64url(const void *p, size_t len, struct buf *out)
@@ -121,7 +160,7 @@ void crypto_base64url(const void *p, size_t len, struct buf *out)
 
 int crypto_base64url_decode(const char *s, size_t len, struct buf *out, struct err *err)
 {
-	return decode(URL_SAFE, true, s, len, out, err);
+	return decode(url_safe(), true, s, len, out, err);
 }
 
 static int hex_value(char c)
