@@ -52,7 +52,8 @@ struct event {
 	int64_t expires_ms;
 	pthread_cond_t changed;
 
-	struct verdict_row verdicts[VERDICTS_MAX];
+	struct verdict_row
+		*verdicts; /* VERDICTS_MAX of them once one has come: most events are asked of nobody */
 	size_t n_verdicts;
 	struct group
 		*awaited[REPLIERS_MAX]; /* groups whose `waiting` counts this event; NULL: not, or no more */
@@ -106,6 +107,7 @@ static void event_remove(struct desk *d, struct event *e)
 		json_free(&e->verdicts[i].reply);
 	json_free(&e->chosen_reply);
 	pthread_cond_destroy(&e->changed);
+	free(e->verdicts);
 	free(e->from);
 	free(e);
 }
@@ -508,6 +510,8 @@ static void hear_group(struct desk *d, struct event *e, const struct reply_verdi
 	revive(d, e, v->group);
 	if (verdict_of(e, v->group) || e->n_verdicts == VERDICTS_MAX)
 		return;
+	if (!e->verdicts)
+		e->verdicts = xcalloc(VERDICTS_MAX, sizeof(*e->verdicts));
 	row = &e->verdicts[e->n_verdicts++];
 	str_copy(row->group, sizeof(row->group), v->group);
 	row->verdict = v->verdict;
