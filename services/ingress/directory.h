@@ -19,13 +19,14 @@ void directory_free(struct directory **d);
 int directory_apply(struct directory *d, const struct kafka_record *r, struct err *err);
 
 /* What a push needs to know of its account; copied, so that nothing is held while it waits. */
+#define DIRECTORY_NAME_MAX 64
 struct directory_entry {
 	bool known;
-	char user_name[65]; /* gh_...; "": not known */
+	char user_name[DIRECTORY_NAME_MAX + 1]; /* gh_...; "": not known */
 	bool authorized;
 	bool may_send_customer_service;
 	enum account_channel channel;
-	char repliers[REPLIERS_MAX][65];
+	char repliers[REPLIERS_MAX][DIRECTORY_NAME_MAX + 1];
 	size_t n_repliers;
 };
 void directory_find(
