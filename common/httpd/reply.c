@@ -7,8 +7,9 @@
 
 #include "common/base/banned.h"
 
-#define HEAD_MAX  (16 * 1024)
-#define SMALL_MAX (16 * 1024) /* a body up to this goes out with its head in one write */
+#define HEAD_MAX   (16 * 1024)
+#define HEAD_USUAL 512
+#define SMALL_MAX  (16 * 1024) /* a body up to this goes out with its head in one write */
 
 static const struct {
 	int status;
@@ -163,6 +164,7 @@ static void begin(struct httpd_request *req, enum reply_state state, int status,
 	decide_keep_alive(req);
 	if (state == REPLY_UNTIL_CLOSE)
 		httpd_reply_close(req);
+	buf_reserve(&head, HEAD_USUAL + (len <= SMALL_MAX ? len : 0)); /* grows no more, as a rule */
 	build_head(&head, req, status, content_type, length, headers, n);
 	if (len <= SMALL_MAX)
 		buf_add(&head, body, len);
