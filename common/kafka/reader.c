@@ -343,6 +343,8 @@ static int client_make(struct reader *r, const struct kafka_conf *conf, struct e
 		{"fetch.wait.max.ms", "10"},
 		{"fetch.error.backoff.ms", "100"},
 		{"socket.timeout.ms", "10000"},
+		/* The preset, 64 MB, is soon full at a start, and the process as large from then on. */
+		{"queued.max.messages.kbytes", "4096"},
 		{"enable.partition.eof", "true"},
 		/* Older records than those kept: the oldest there are. */
 		{"auto.offset.reset", "earliest"},
