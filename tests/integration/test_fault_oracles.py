@@ -200,10 +200,10 @@ def test_what_is_left_to_read_and_what_has_grown_are_found(world):
     oracles.judge_lag(judgement, {"probe": {"messages": 3, "probe.results": 0}})
     small = Figures(100_000, 50, 20)
     oracles.judge_figures(judgement, dict.fromkeys("abcd", small), {
-        "a": Figures(200_000, 50, 20), "b": Figures(100_000, 100, 20), "c": Figures(100_000, 50, 60), "d": small})
+        "a": Figures(200_000, 50, 20), "b": Figures(100_000, 150, 20), "c": Figures(100_000, 50, 60), "d": small})
     assert judgement.findings == [
         "1 topics not read to their end: probe messages: 3", "a has grown: memory_kib 100000 -> 200000",
-        "b has grown: descriptors 50 -> 100", "c has grown: threads 20 -> 60"]
+        "b has grown: descriptors 50 -> 150", "c has grown: threads 20 -> 60"]
 
 
 def test_the_ledger_is_read_piece_by_piece(tmp_path):

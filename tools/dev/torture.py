@@ -9,6 +9,7 @@ of memory stops the process with a message. But nothing may crash or hang.
 import argparse
 import collections
 import concurrent.futures
+import json
 import os
 import pathlib
 import random
@@ -27,10 +28,12 @@ _TRIES = 3                              # on a busy machine
 
 
 def tests():
-    """The built unit tests of common/ and proto/."""
+    """The unit tests of common/ and proto/ that ctest runs."""
+    listed = subprocess.run(["ctest", "--test-dir", str(paths.build_dir()), "--show-only=json-v1"],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
+    names = {test["name"] for test in json.loads(listed)["tests"]}
     sources = [path for folder in ("common", "proto") for path in sorted((paths.ROOT / folder).rglob("*_test.c"))]
-    found = [paths.build_dir() / "test" / path.stem for path in sources]
-    return [path for path in found if path.exists()]
+    return [paths.build_dir() / "test" / path.stem for path in sources if path.stem in names]
 
 
 class Torture:

@@ -256,7 +256,8 @@ def judge_lag(judgement, lag):
 
 # Of one process: (memory in KiB, descriptors, threads).
 Figures = collections.namedtuple("Figures", "memory_kib descriptors threads")
-_SLACK = Figures(48 * 1024, 48, 16)
+# A stall is what shows how many connections a process may have at once; it keeps them for a while.
+_SLACK = Figures(48 * 1024, 96, 16)
 
 
 def judge_figures(judgement, before, after):
