@@ -17,9 +17,14 @@
 
 #include "common/base/banned.h"
 
-/* How it survives: one thread of ours polls the library, runs every done() and watches for a fatal error. On
- * one it takes the client away from the senders, fails whatever is under way, makes a new client, and gives
- * that to them.
+/* How it survives: one thread of ours polls the library, runs every done() and watches for a fatal error, or
+ * for a client in doubt (below). Then it takes the client away from the senders, fails whatever is under way,
+ * makes a new client, and gives that to them.
+ *
+ * A client is in doubt once a record of it timed out that may have been written: from then on the library's
+ * sequence numbers and the broker's need not agree, and it has been seen to report records as written that
+ * were not (https://github.com/confluentinc/librdkafka/issues/4134, open). Nothing it acknowledges after that
+ * is believed, nor an acknowledgement without an offset.
  *
  * Every record under way is a `delivery` in a list of ours. The library reports each exactly once while its
  * client is polled; whatever it has not reported when the client goes is failed from the list. So done() is
@@ -75,6 +80,7 @@ struct producer {
 	atomic_bool stopping;
 	int64_t flush_until_ms; /* set before stopping */
 	int64_t probed_ms;      /* the thread's own */
+	bool in_doubt;          /* the thread's own: what rk acknowledges is not believed */
 	pthread_t thread;
 };
 
@@ -157,23 +163,43 @@ static void note_ack(struct producer *p)
 		forget_error(p);
 }
 
-static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+static void on_success(struct producer *p, const rd_kafka_message_t *m)
+{
+	struct err doubt;
+
+	if (m->offset < 0)
+		p->in_doubt = true;
+	note_ack(p);
+	if (!p->in_doubt) {
+		delivery_report(m->_private, NULL);
+		return;
+	}
+	err_set(&doubt, ERR_UNCERTAIN, 0, "acknowledged by a client in doubt");
+	delivery_report(m->_private, &doubt);
+}
+
+static void on_failure(struct producer *p, const rd_kafka_message_t *m)
 {
 	struct err failure;
 	enum err_kind kind = ERR_RETRY;
 
-	(void)rk;
-	if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-		note_ack(opaque);
-		delivery_report(m->_private, NULL);
-		return;
-	}
 	if (is_rejected(m->err))
 		kind = ERR_REJECT;
-	else if (rd_kafka_message_status(m) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED)
+	else if (rd_kafka_message_status(m) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED) {
 		kind = ERR_UNCERTAIN;
+		p->in_doubt = true;
+	}
 	kafka_err_set(&failure, kind, m->err, "not acknowledged");
 	delivery_report(m->_private, &failure);
+}
+
+static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+	(void)rk;
+	if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+		on_success(opaque, m);
+	else
+		on_failure(opaque, m);
 }
 
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
@@ -369,17 +395,19 @@ static void warm_rebuilt(struct producer *p, rd_kafka_t *rk)
 static void rebuild(struct producer *p)
 {
 	rd_kafka_t *rk = client_take(p);
-	char reason[160] = "";
+	char reason[160] = "a record that may have been written timed out";
 	struct err err;
 
-	rd_kafka_fatal_error(rk, reason, sizeof(reason));
+	rd_kafka_fatal_error(rk, reason, sizeof(reason)); /* leaves it as it is if there was none */
 	log_warn("kafka", "the producer ended (%s); making a new one", reason);
 	client_end(p, rk);
-	while (!atomic_load(&p->stopping) && client_make(p, &rk, &err) < 0) {
-		log_warn("kafka", "no new producer yet: %s", err.text);
-		clock_sleep_ms(REBUILD_PAUSE_MS);
-		rk = NULL;
-	}
+	p->in_doubt = false;
+	for (rk = NULL; !rk && !atomic_load(&p->stopping);)
+		if (client_make(p, &rk, &err) < 0) {
+			log_warn("kafka", "no new producer yet: %s", err.text);
+			clock_sleep_ms(REBUILD_PAUSE_MS);
+			rk = NULL;
+		}
 	if (!rk)
 		return;
 	warm_rebuilt(p, rk);
@@ -424,8 +452,11 @@ static void *run(void *arg)
 	struct producer *p = arg;
 
 	while (p->rk && !flushed(p)) {
-		rd_kafka_poll(p->rk, atomic_load(&p->stopping) ? 10 : POLL_MS);
-		if (rd_kafka_fatal_error(p->rk, NULL, 0))
+		bool stopping = atomic_load(&p->stopping);
+
+		rd_kafka_poll(p->rk, stopping ? 10 : POLL_MS);
+		/* A client in doubt may still write what is left to be written. */
+		if ((p->in_doubt && !stopping) || rd_kafka_fatal_error(p->rk, NULL, 0))
 			rebuild(p);
 		else
 			probe(p);

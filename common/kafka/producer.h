@@ -5,8 +5,9 @@
 #include "common/kafka/record.h"
 
 /* An idempotent producer with acks=all that survives its own death: librdkafka ends an idempotent producer
- * with a fatal error after some disconnects; this one then builds a new one behind the scenes, and what was
- * unsure is reported as failed (the caller sends again; consumers drop repeated ids). Any thread. */
+ * with a fatal error after some disconnects, and can report lost records as written after a time-out; this
+ * one then builds a new one behind the scenes, and what was unsure is reported as failed (the caller sends
+ * again; consumers drop repeated ids). Any thread. */
 struct producer;
 
 struct producer_options {
@@ -43,7 +44,7 @@ int producer_publish(
 	struct producer *p, const struct kafka_record *r, int64_t deadline_mono_ms, struct err *err);
 
 struct producer_stats {
-	int64_t rebuilds;         /* fatal errors survived */
+	int64_t rebuilds;         /* clients replaced: after a fatal error, or one in doubt */
 	int64_t queued;           /* records under way now */
 	int64_t last_ack_mono_ms; /* 0: none yet */
 	char last_error[160];     /* of the broker connection; "" when well */

@@ -191,6 +191,29 @@ static void publish_works_again_soon_after_a_stall_and_calls_it_uncertain(void *
 	producer_free(&p, 0);
 }
 
+static void what_is_acknowledged_after_a_time_out_on_the_way_is_not_believed(void **state)
+{
+	struct kit *kit = *state;
+	struct producer *p = kit_warm_producer(kit);
+	struct kafka_record r = kit_record(KIT_TOPIC, "fan", "hello");
+	struct tally first = {0}, later = {0};
+	struct producer_stats stats;
+
+	kit_publish(p, &r);
+	kafka_mock_set_latency(
+		kit->mock, 2000); /* longer than a record is tried, shorter than a connection is */
+	send_n(p, 1, &first);
+	clock_sleep_ms(1000);
+	send_n(p, 5, &later); /* have time enough left for a second try that is answered */
+	wait_for(&first.unsure, 1);
+	kafka_mock_set_latency(kit->mock, 0);
+	wait_for(&later.unsure, 5);
+	assert_works_again(p);
+	producer_get_stats(p, &stats);
+	assert_int_equal(stats.rebuilds, 1);
+	producer_free(&p, 0);
+}
+
 static void publish_waits_for_room_in_a_full_queue_until_its_deadline(void **state)
 {
 	struct kit *kit = *state;
@@ -415,6 +438,7 @@ int main(void)
 		KIT_CASE(publish_to_a_broker_that_never_answers_returns_at_its_deadline),
 		KIT_CASE(publish_works_again_soon_after_a_broker_that_was_down),
 		KIT_CASE(publish_works_again_soon_after_a_stall_and_calls_it_uncertain),
+		KIT_CASE(what_is_acknowledged_after_a_time_out_on_the_way_is_not_believed),
 		KIT_CASE(publish_waits_for_room_in_a_full_queue_until_its_deadline),
 		KIT_CASE(publish_to_a_missing_topic_fails_until_it_is_created),
 		KIT_CASE(a_record_for_a_missing_partition_is_refused_with_its_headers_freed_once),

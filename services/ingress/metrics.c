@@ -20,8 +20,8 @@ struct metric ingress_metrics[N_INGRESS_METRICS] = {
 		"Verdicts that did not come in time, since the start."),
 	[M_VERDICTS] =
 		METRIC_COUNTER("wxbus_ingress_verdicts_total", "verdict", "Records read from replies."),
-	[M_REBUILDS] = METRIC_GAUGE(
-		"wxbus_ingress_producer_rebuilds", NULL, "Producers made anew after a fatal error."),
+	[M_REBUILDS] = METRIC_GAUGE("wxbus_ingress_producer_rebuilds", NULL,
+		"Producers made anew, after a fatal error or a time-out on the way."),
 	[M_DIRECTORY_ACCOUNTS] =
 		METRIC_GAUGE("wxbus_ingress_directory_accounts", NULL, "Accounts in the directory."),
 	[M_RECORDS_REFUSED] = METRIC_COUNTER("wxbus_ingress_records_refused_total", "topic",
