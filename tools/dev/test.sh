@@ -43,12 +43,14 @@ command_test() {
 	else
 		deps_require CLANG
 		build dev
-		test_part "unit tests" ctest --preset dev -j "$jobs" --no-tests=error
-		test_everything "$kafka" "$long" "$limit"
+		if [ "$long" = yes ]; then
+			test_everything_long "$kafka" "$limit" "$jobs"
+		else
+			test_everything "$kafka" "$limit" "$jobs"
+		fi
 		if [ "$kafka" = real ] && test_engine; then
 			test_part "image and docker-compose.yml" test_compose "$limit"
 		fi
-		test_part "unit tests under sanitizers" test_sanitized ctest --preset asan -j "$jobs" --no-tests=error
 	fi
 	if [ $sanitize = yes ]; then
 		build asan
@@ -62,30 +64,38 @@ command_test() {
 	echo "all passed"
 }
 
-# The integration tests, and the build with clang and sanitizers.
+# Unit tests mostly wait, and most integration tests too: the sanitized build and its unit tests share the machine with
+# them. Those that measure have it for themselves.
 test_everything() {
-	local kafka=$1 long=$2 limit=$3
+	local kafka=$1 limit=$2 jobs=$3
 
-	test_begin_build
-	if [ "$long" = yes ]; then
-		test_part "integration tests at full size, $kafka Kafka" test_integration dev "$limit"
-		test_part "build with clang and sanitizers" test_end_build
-		return
-	fi
+	test_begin_sanitized "$jobs"
+	test_part "unit tests" ctest --preset dev -j "$jobs" --no-tests=error
 	test_part "integration tests side by side, $kafka Kafka" test_side_by_side dev "$limit"
-	test_part "build with clang and sanitizers" test_end_build
+	test_part "build with clang and sanitizers, unit tests under them" test_end_sanitized
 	test_part "integration tests that measure, $kafka Kafka" test_alone dev "$limit"
 }
 
-# The other compiler's build is the sanitized one, too. It takes what the integration tests leave of the machine: these
-# mostly wait.
-test_begin_build() {
-	set -m
+test_everything_long() {
+	local kafka=$1 limit=$2 jobs=$3
+
+	test_part "unit tests" ctest --preset dev -j "$jobs" --no-tests=error
+	test_part "integration tests at full size, $kafka Kafka" test_integration dev "$limit"
+	test_part "build with clang and sanitizers, unit tests under them" test_sanitized_units "$jobs"
+}
+
+# The other compiler's build is the sanitized one, too.
+test_sanitized_units() {
 	(
 		renice -n 19 "$BASHPID" >/dev/null
 		build asan
-	) >"$LOGS/asan.log" 2>&1 </dev/null &
-	TEST_BUILD=$!
+	) && test_sanitized ctest --preset asan -j "$1" --no-tests=error
+}
+
+test_begin_sanitized() {
+	set -m
+	test_sanitized_units "$1" >"$LOGS/asan.log" 2>&1 </dev/null &
+	TEST_SANITIZED=$!
 	set +m
 	trap test_kill_background EXIT
 }
@@ -94,16 +104,16 @@ test_begin_build() {
 test_kill_background() {
 	local group
 
-	for group in ${TEST_BUILD:-} ${TEST_OTHER:-}; do
+	for group in ${TEST_SANITIZED:-} ${TEST_OTHER:-}; do
 		kill -- "-$group" 2>/dev/null || true
 	done
 }
 
-test_end_build() {
+test_end_sanitized() {
 	local status=0
 
-	wait "$TEST_BUILD" || status=$?
-	TEST_BUILD=""
+	wait "$TEST_SANITIZED" || status=$?
+	TEST_SANITIZED=""
 	cat "$LOGS/asan.log"
 	return "$status"
 }
