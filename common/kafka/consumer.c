@@ -45,6 +45,8 @@
 /* librdkafka's own. */
 #define PRESET_PREFETCH_KBYTES 65536
 #define FETCH_MAX_KBYTES       51200
+#define FETCH_WAIT_MS          10
+#define FETCH_GATHERED_BYTES   "1048576"
 
 struct position {
 	const char *topic; /* of `assigned` */
@@ -588,7 +590,7 @@ static int client_make(
 	struct consumer *c, const struct kafka_conf *conf, const struct consumer_options *o, struct err *err)
 {
 	int prefetch_kbytes = o->prefetch_kbytes ? o->prefetch_kbytes : PRESET_PREFETCH_KBYTES;
-	char session[24], prefetch[24], fetch[24];
+	char session[24], prefetch[24], fetch[24], wait[24];
 	const struct kafka_property own[] = {
 		{"group.id", o->group},
 		{"session.timeout.ms", session},
@@ -599,7 +601,8 @@ static int client_make(
 		{"auto.offset.reset", "earliest"},
 		/* The cooperative one can hang in librdkafka 2.0.2. */
 		{"partition.assignment.strategy", "range"},
-		{"fetch.wait.max.ms", "10"},
+		{"fetch.wait.max.ms", wait},
+		{"fetch.min.bytes", o->gather_ms ? FETCH_GATHERED_BYTES : "1"},
 		{"fetch.error.backoff.ms", "100"},
 		{"socket.timeout.ms", "10000"},
 		{"queued.max.messages.kbytes", prefetch},
@@ -610,6 +613,7 @@ static int client_make(
 	snprintf(prefetch, sizeof(prefetch), "%d", prefetch_kbytes);
 	snprintf(fetch, sizeof(fetch), "%lld",
 		(long long)(prefetch_kbytes < FETCH_MAX_KBYTES ? prefetch_kbytes : FETCH_MAX_KBYTES) * 1024);
+	snprintf(wait, sizeof(wait), "%d", o->gather_ms ? o->gather_ms : FETCH_WAIT_MS);
 	snprintf(session, sizeof(session), "%lld",
 		(long long)(o->session_timeout_ms ? o->session_timeout_ms : PRESET_SESSION_MS));
 	rk_conf = kafka_client_conf(conf, o->client_id, own, ARRAY_LEN(own), err);

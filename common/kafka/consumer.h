@@ -23,6 +23,9 @@ struct consumer_options {
 	/* How much is read ahead while the caller is busy, about; at least 1024. 0: the library's own, 64
 	 * MiB, which a backlog of any size fills. */
 	int prefetch_kbytes;
+	/* Whoever need not have each record at once lets the broker gather them for so long: under load one
+	 * request instead of dozens, of which the broker's own processor time is most. 0: it does not. */
+	int gather_ms;
 	/* Rebalance, on the polling thread; the partitions are gone for others once revoked returns.
 	 * consumer_free() tells of revocations too, while it waits. May be NULL. */
 	void (*assigned)(void *arg, const char *topic, int32_t partition);

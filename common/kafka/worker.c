@@ -427,6 +427,7 @@ static int join_group(struct worker *w, struct err *err)
 		.n_topics = w->options.n_topics,
 		.from_beginning = w->options.from_beginning,
 		.n_from_beginning = w->options.n_from_beginning,
+		.gather_ms = w->options.gather_ms,
 		.assigned = assigned,
 		.revoked = revoked,
 		.arg = w,

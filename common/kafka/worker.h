@@ -28,6 +28,7 @@ struct worker_options {
 	 * of theirs is begun no earlier, so that others of its key wait behind a few and not behind all. */
 	size_t n_background;
 	int threads;
+	int gather_ms; /* as in consumer.h */
 	/* How much of one partition may be read and not settled; beyond any of these it is paused. */
 	size_t most_pending; /* records; 0: 1000 */
 	size_t most_bytes;   /* what they hold; 0: 64 MiB */

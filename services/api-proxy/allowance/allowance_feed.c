@@ -22,8 +22,10 @@
 
 #include "common/base/banned.h"
 
-#define GROUP        "api-proxy.allowance"
-#define THREADS      4
+#define GROUP   "api-proxy.allowance"
+#define THREADS 4
+#define GATHER_MS                                                                                            \
+	10 /* later than the business that answers the same event: its answer takes that long, too */
 #define RETRY_MIN_MS 50
 #define RETRY_MAX_MS 2000
 #define BEHIND_MS    1000 /* a record read so long after it was written: there are more before it */
@@ -89,6 +91,7 @@ static int join_group(struct allowance_feed *f, const struct kafka_conf *kafka, 
 		.n_topics = 2,
 		.from_beginning = true,
 		.threads = THREADS,
+		.gather_ms = GATHER_MS,
 		.handle = handle,
 		.arg = f,
 	};

@@ -17,7 +17,9 @@ class Answers(threading.Thread):
         topic = deployment.topic("replies")
         self._consumer = confluent_kafka.Consumer({
             "bootstrap.servers": deployment.kafka.bootstrap_servers, "group.id": "answers-" + secrets.token_hex(4),
-            "enable.auto.commit": False, "fetch.wait.max.ms": 5, "log_level": 2})
+            "enable.auto.commit": False, "fetch.wait.max.ms": 5,
+            "fetch.min.bytes": 100_000,     # no request for each: the broker is measured, too
+            "log_level": 2})
         self._consumer.assign([
             confluent_kafka.TopicPartition(topic, number, topics.watermarks(self._consumer, topic, number)[1])
             for number in topics.partitions(self._consumer, topic)])
