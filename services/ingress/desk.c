@@ -274,8 +274,8 @@ static void write_verdict(struct desk *d, const struct event *e, enum verdict ve
 	struct desk_address from = {.component_appid = e->from};
 
 	from.appid = from.component_appid + strlen(from.component_appid) + 1;
-	from.openid = from.appid + strlen(from.appid) + 1;
-	from.traceparent = from.openid + strlen(from.openid) + 1;
+	from.traceparent = from.appid + strlen(from.appid) + 1;
+	from.openid = from.traceparent + strlen(from.traceparent) + 1;
 	str_copy(v.event_id, sizeof(v.event_id), e->id);
 	str_copy(v.group, sizeof(v.group), group);
 	d->write(d->write_arg, &v, &from);
@@ -321,9 +321,9 @@ static char *join_address(const struct desk_address *a)
 
 	buf_add(&b, a->component_appid, strlen(a->component_appid) + 1);
 	buf_add(&b, a->appid, strlen(a->appid) + 1);
-	buf_add(&b, a->openid, strlen(a->openid) + 1);
 	buf_add_str(&b, a->traceparent ? a->traceparent : "");
 	buf_add_char(&b, '\0');
+	buf_add(&b, a->openid, strlen(a->openid) + 1); /* the last: one that does not fit is "" */
 	return buf_detach(&b);
 }
 

@@ -1,10 +1,12 @@
 #include "common/testing/testing.h"
 
+#include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "services/ingress/desk.h"
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@ static struct {
 	int n;
 	enum verdict verdicts[64];
 	char groups[64][65];
+	char openid[65]; /* the last one's */
 } written = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void record(void *arg, const struct reply_verdict *v, const struct desk_address *from)
@@ -23,9 +26,9 @@ static void record(void *arg, const struct reply_verdict *v, const struct desk_a
 	(void)arg;
 	assert_string_equal(from->component_appid, "wxc");
 	assert_string_equal(from->appid, "wxa");
-	assert_string_equal(from->openid, "o1");
 	assert_string_equal(from->traceparent, "00-trace");
 	pthread_mutex_lock(&written.lock);
+	snprintf(written.openid, sizeof(written.openid), "%s", from->openid);
 	if (written.n < 64) {
 		written.verdicts[written.n] = v->verdict;
 		snprintf(written.groups[written.n], 65, "%s", v->group);
@@ -265,6 +268,23 @@ static void a_reply_after_another_outcome_is_dropped(void **state)
 	assert_int_equal(written.n, 1);
 }
 
+static void an_openid_of_any_length_is_told_whole_or_not_at_all(void **state)
+{
+	struct desk_push push = push_for(ID, 3, 50);
+	char *openid = xmalloc(2001);
+
+	(void)state;
+	visit(&push, NULL);
+	assert_string_equal(written.openid, "o1");
+	memset(openid, 'o', 2000);
+	openid[2000] = '\0';
+	push = push_for("another0123456789abcdef012345678", 3, 50);
+	push.from.openid = openid;
+	visit(&push, NULL);
+	assert_string_equal(written.openid, "");
+	free(openid);
+}
+
 static void a_retry_at_another_ingress_gets_what_was_chosen_there(void **state)
 {
 	struct desk_push push = push_for(ID, 1, 5000);
@@ -394,6 +414,7 @@ int main(void)
 		TEST(a_reply_after_success_is_written_back_once_as_late),
 		TEST(without_customer_service_a_retry_waits_anew_and_gets_the_late_reply),
 		TEST(a_reply_after_another_outcome_is_dropped),
+		TEST(an_openid_of_any_length_is_told_whole_or_not_at_all),
 		TEST(a_retry_at_another_ingress_gets_what_was_chosen_there),
 		TEST(a_retry_after_the_other_ingress_died_is_answered_by_the_rule),
 		TEST(a_group_that_missed_five_times_is_passed_over_until_it_speaks),
