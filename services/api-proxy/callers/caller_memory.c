@@ -118,13 +118,7 @@ static void add(struct known **hash, const char *name, struct caller *caller, in
 
 void caller_memory_learn(struct caller_memory *m, const char *name, const char *origin, struct caller *caller)
 {
-	struct rate_want wants[2];
-	bool was_known;
-	struct known *k;
-
 	pthread_mutex_lock(&m->lock);
-	HASH_FIND_STR(m->callers, name, k);
-	was_known = k != NULL;
 	drop_name(&m->callers, name);
 	drop_name(&m->nobody, name);
 	if (caller)
@@ -132,10 +126,19 @@ void caller_memory_learn(struct caller_memory *m, const char *name, const char *
 	else
 		add(&m->nobody, name, NULL, CALLER_MEMORY_NONE_MS);
 	pthread_mutex_unlock(&m->lock);
-	if (!caller || was_known || !origin)
+	if (caller)
+		caller_memory_give_back(m, origin); /* it was no stranger */
+}
+
+/* Also what was not taken, for a caller who is asked for anew: a bucket that is full stays so. */
+void caller_memory_give_back(struct caller_memory *m, const char *origin)
+{
+	struct rate_want wants[2];
+
+	if (!origin)
 		return;
 	wants_of(origin, wants);
-	rate_return(m->strangers, wants, 2); /* it was no stranger */
+	rate_return(m->strangers, wants, 2);
 }
 
 void caller_memory_expire(struct caller_memory *m)

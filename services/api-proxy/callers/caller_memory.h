@@ -26,6 +26,8 @@ enum memory caller_memory_find(
 /* NULL: there is none. With the origin that caller_memory_find() got. */
 void caller_memory_learn(
 	struct caller_memory *m, const char *name, const char *origin, struct caller *caller);
+/* The database could not be asked: that does not count. */
+void caller_memory_give_back(struct caller_memory *m, const char *origin);
 /* Something was changed: all is to be asked for anew. */
 void caller_memory_expire(struct caller_memory *m);
 

@@ -210,8 +210,10 @@ static int look_up(struct callers *c, const char *name, const char *origin, cons
 		return CALLERS_BUSY;
 	if (found == MEMORY_ASK) {
 		rc = query(c, sql, params, n, &caller, err);
-		if (rc < 0)
+		if (rc < 0) {
+			caller_memory_give_back(c->memory, origin);
 			return rc;
+		}
 		caller_memory_learn(c->memory, name, origin, caller);
 	}
 	*out = caller;

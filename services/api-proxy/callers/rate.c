@@ -133,10 +133,12 @@ int64_t rate_take(struct rate *r, const struct rate_want *wants, size_t n)
 	return wait_ms;
 }
 
-/* Milliseconds until its turn in this bucket; 0: now. */
-static int64_t turn_of(struct bucket *b, int64_t now, bool waited)
+/* Milliseconds until its turn in this bucket, which would be at *turn_us; 0: now. */
+static int64_t turn_of(const struct bucket *b, int64_t now, bool waited, int64_t *turn_us_out)
 {
 	int64_t free_ms = until_one(b), turn_us;
+
+	*turn_us_out = b->turn_us;
 
 	if (free_ms == 0 && (waited || b->turn_us <= now * 1000))
 		return 0;
@@ -145,20 +147,30 @@ static int64_t turn_of(struct bucket *b, int64_t now, bool waited)
 		turn_us = (now + free_ms) * 1000;
 	if (turn_us > (now + RATE_TURN_MAX_MS) * 1000)
 		return RATE_TURN_MAX_MS; /* no turn yet */
-	b->turn_us = turn_us;
+	*turn_us_out = turn_us;
 	return (turn_us + 999) / 1000 - now;
 }
 
 int64_t rate_turn(struct rate *r, const struct rate_want *wants, size_t n, bool waited)
 {
-	int64_t now = lock(r), wait_ms = 0, one_ms;
+	int64_t now = lock(r), wait_ms = 0, one_ms, turn_us, longest_us = 0;
+	struct bucket *b, *longest = NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		one_ms = wants[i].per_s > 0 ? turn_of(bucket_of(r, &wants[i], now), now, waited) : 0;
-		if (one_ms > wait_ms)
+		if (wants[i].per_s <= 0)
+			continue;
+		b = bucket_of(r, &wants[i], now);
+		one_ms = turn_of(b, now, waited, &turn_us);
+		if (one_ms > wait_ms) {
 			wait_ms = one_ms;
+			longest = b;
+			longest_us = turn_us;
+		}
 	}
-	if (wait_ms == 0)
+	/* Its turn in the others would pass unused, and those behind it would wait for nothing. */
+	if (longest)
+		longest->turn_us = longest_us;
+	else
 		add(r, wants, n, -1000, now);
 	pthread_mutex_unlock(&r->lock);
 	return wait_ms;

@@ -142,6 +142,24 @@ static void a_turn_that_was_taken_is_given_anew(void **state)
 	clock_real();
 }
 
+static void a_turn_is_kept_only_where_the_wait_is_longest(void **state)
+{
+	const struct rate_want wants[] = {{"caller", 10}, {"caller/account", 1}};
+	struct rate *r = rate_new();
+	int i;
+
+	(void)state;
+	clock_fake(0, 1000);
+	assert_int_equal(taken(r, &wants[1], 1, 5), 1);
+	assert_int_equal(taken(r, wants, 1, 20), 10);
+	for (i = 0; i < 30; i++)
+		assert_true(rate_turn(r, wants, 2, false) >= 1000);
+	clock_fake_advance(1000);
+	assert_int_equal(rate_turn(r, wants, 1, false), 0); /* for another account of the caller's */
+	rate_free(&r);
+	clock_real();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +169,7 @@ int main(void)
 		TESTING_CASE(those_who_wait_come_back_one_after_the_other),
 		TESTING_CASE(who_comes_for_the_first_time_does_not_pass_those_who_wait),
 		TESTING_CASE(a_turn_that_was_taken_is_given_anew),
+		TESTING_CASE(a_turn_is_kept_only_where_the_wait_is_longest),
 		TESTING_CASE(no_rate_is_no_limit_and_old_names_are_forgotten),
 	};
 
