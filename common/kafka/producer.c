@@ -169,8 +169,8 @@ static void on_success(struct producer *p, const rd_kafka_message_t *m)
 
 	if (m->offset < 0)
 		p->in_doubt = true;
-	note_ack(p);
 	if (!p->in_doubt) {
+		note_ack(p);
 		delivery_report(m->_private, NULL);
 		return;
 	}
@@ -256,7 +256,8 @@ static void client_end(struct producer *p, rd_kafka_t *rk)
 	while (rd_kafka_outq_len(rk) > 0 && clock_mono_ms() < until)
 		rd_kafka_poll(rk, 10);
 	fail_under_way(p);
-	kafka_client_destroy(&rk, 0, DESTROY_MS);
+	/* Nothing of it is waited for any more; senders wait for the next one. */
+	kafka_client_destroy(&rk, 0, atomic_load(&p->stopping) ? DESTROY_MS : 0);
 }
 
 static rd_kafka_t *client_take(struct producer *p)

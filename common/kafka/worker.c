@@ -298,6 +298,7 @@ static void assigned(void *arg, const char *topic, int32_t partition)
 	int32_t id = id_of(w, topic, partition);
 
 	w->revoking_since_ms = 0;
+	lanes_resume(w->lanes, INT64_MAX); /* what was put back before is void: it must not hold its lane */
 	offsets_open(w->offsets, id);
 	w->partitions = xrealloc(w->partitions, (w->n_partitions + 1) * sizeof(*w->partitions));
 	w->partitions[w->n_partitions++] = (struct partition){.id = id};
