@@ -263,6 +263,7 @@ static enum settlement repeat_row(struct event *e, struct once_row *row)
 	bool said = (row->sent && e->work->moved) || !e->work->effects;
 	enum settlement s = said ? SETTLE_DONE : say_and_note(e, row);
 
+	e->work->unsaid = !e->work->effects && !row->sent && (row->verdict.given || row->calls);
 	if (s == SETTLE_DONE) {
 		e->work->verdict = row->verdict;
 		row->verdict.reply = NULL;
@@ -490,7 +491,7 @@ static bool settle(struct delivery *d, const struct business_route *route, struc
 					 : "passed over");
 			if (!repeated)
 				metric_add(&sdk_metrics[M_EVENTS], route ? "done" : "passed_over", 1);
-			return remember(d, e, SETTLED_DONE);
+			return e->work->unsaid || remember(d, e, SETTLED_DONE);
 		}
 		if (s == SETTLE_STOP)
 			return stop_process(d, e->work);

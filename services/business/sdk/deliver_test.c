@@ -1157,6 +1157,30 @@ static void a_replay_without_effects_leaves_to_others_what_is_still_to_be_said(v
 	pg_pool_free(&b.pool);
 }
 
+/* So it is where that is the process that the replay came to. */
+static void a_replay_without_effects_does_not_settle_what_is_still_to_be_said(void **state)
+{
+	struct envelope e = asked_event();
+
+	(void)state;
+	clock_real();
+	b.pool = new_tables();
+	be(&once);
+	t.act = call_twice;
+	t.failures = 1;
+	t.waits_ok = 0;
+	assert_false(deliver(&e));
+	assert_int_equal(t.n, 0);
+	assert_true(replay(&(struct origin_replay){.id = "run-1"}));
+	assert_int_equal(t.n, 0);
+	assert_true(deliver(&e));
+	assert_int_equal(t.handled, 1);
+	assert_int_equal(t.n, 3); /* `none`, and its calls */
+	assert_true(replay(&(struct origin_replay){.id = "run-1"}));
+	assert_int_equal(t.n, 3);
+	pg_pool_free(&b.pool);
+}
+
 /* --- erasure
  * -------------------------------------------------------------------------------------------------
  */
@@ -1348,6 +1372,7 @@ int main(void)
 		CASE(a_replay_of_what_is_missing_passes_over_what_is_settled),
 		CASE(what_a_replay_dies_of_says_which_replay_it_was),
 		CASE(a_replay_without_effects_leaves_to_others_what_is_still_to_be_said),
+		CASE(a_replay_without_effects_does_not_settle_what_is_still_to_be_said),
 		CASE(a_fan_who_is_to_be_forgotten_is_erased_and_his_older_events_are_not_handled),
 		CASE(a_mark_is_kept_for_thirty_days),
 		CASE(every_process_reads_the_marks_from_the_notices),

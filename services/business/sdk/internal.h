@@ -72,9 +72,11 @@ struct business {
 
 /* What the handling of one event is made of, beside what the handler sees. */
 struct event_work {
-	bool moved;    /* not the first delivery: nobody waits for a verdict any more */
-	bool alone;    /* no other group was asked */
-	bool effects;  /* false: replies and calls are left out */
+	bool moved;   /* not the first delivery: nobody waits for a verdict any more */
+	bool alone;   /* no other group was asked */
+	bool effects; /* false: replies and calls are left out */
+	bool unsaid; /* an earlier delivery has yet to say what this one may not: not to be dropped as settled
+		      */
 	bool answered; /* what the handler replies has been given on its way, now or in an earlier delivery */
 	bool deferred; /* they are kept until the transaction's commit */
 	struct settled_verdict
