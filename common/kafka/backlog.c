@@ -73,6 +73,22 @@ static rd_kafka_resp_err_t ask_committed(struct backlog *b, rd_kafka_topic_parti
 	return code;
 }
 
+static int cannot_ask(rd_kafka_resp_err_t code, struct err *err)
+{
+	return kafka_err_set(err, ERR_RETRY, code, "how far the group is cannot be asked");
+}
+
+int backlog_committed(struct backlog *b, int64_t *offsets, int n, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *done = rd_kafka_topic_partition_list_new(b->partitions);
+	rd_kafka_resp_err_t code = ask_committed(b, done);
+
+	for (int i = 0; i < n && !code; i++)
+		offsets[i] = i < b->partitions ? done->elems[i].offset : -1;
+	rd_kafka_topic_partition_list_destroy(done);
+	return code ? cannot_ask(code, err) : 0;
+}
+
 int backlog_ask(struct backlog *b, int64_t *records_out, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *done = rd_kafka_topic_partition_list_new(b->partitions);
@@ -95,7 +111,7 @@ int backlog_ask(struct backlog *b, int64_t *records_out, struct err *err)
 	rd_kafka_topic_partition_list_destroy(begin);
 	rd_kafka_topic_partition_list_destroy(end);
 	if (code)
-		return kafka_err_set(err, ERR_RETRY, code, "how far the group is cannot be asked");
+		return cannot_ask(code, err);
 	*records_out = records;
 	return 0;
 }

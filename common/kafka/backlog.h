@@ -15,4 +15,8 @@ void backlog_free(struct backlog **b);
  * that are kept, where it has committed none. Asks the brokers, at most 10 s. -1: ERR_RETRY. */
 int backlog_ask(struct backlog *b, int64_t *records_out, struct err *err);
 
+/* The offsets that the group has committed on partitions 0 to n - 1, below 0 where none. Otherwise as above.
+ */
+int backlog_committed(struct backlog *b, int64_t *offsets, int n, struct err *err);
+
 #endif

@@ -285,7 +285,8 @@ static int take(struct span_reader *r, rd_kafka_message_t *raw, struct err *err)
 	} else if (i < r->n && !r->ended[i]) {
 		if (raw->offset + 1 >= r->spans[i].to)
 			end_span(r, i);
-		if (raw->offset < r->spans[i].to) {
+		/* Below it: the log was made anew, and is read from its beginning. */
+		if (raw->offset >= r->spans[i].from && raw->offset < r->spans[i].to) {
 			kafka_message_take(&r->message, raw);
 			return 0;
 		}

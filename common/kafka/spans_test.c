@@ -102,6 +102,31 @@ static void parts_of_partitions_are_read(void **state)
 	kafka_spans_release(&s);
 }
 
+/* The topic was made anew: what is there now was never meant. */
+static void a_log_that_ends_before_the_span_gives_nothing(void **state)
+{
+	const struct kafka_record *record;
+	int64_t until = clock_mono_ms() + LONG_MS;
+	struct kit *kit = *state;
+	struct span_reader *r;
+	struct kafka_spans s;
+	struct err err;
+	int rc;
+
+	publish_all(kit);
+	s = find(kit, 0);
+	for (size_t i = 0; i < s.n; i++) {
+		s.list[i].from = s.list[i].to + 1000;
+		s.list[i].to += 2000;
+	}
+	assert_int_equal(span_reader_new(&r, &kit->conf, KIT_TOPIC, s.list, s.n, &err), 0);
+	while ((rc = span_reader_next(r, 100, &record, &err)) != SPAN_END && clock_mono_ms() < until)
+		assert_int_not_equal(rc, 0);
+	assert_int_equal(rc, SPAN_END);
+	span_reader_free(&r);
+	kafka_spans_release(&s);
+}
+
 static void a_broker_without_look_up_by_time_is_read_whole(void **state)
 {
 	struct kit *kit = *state;
@@ -138,6 +163,21 @@ static int64_t ask(struct backlog *b)
 	return n;
 }
 
+/* What it has committed on all partitions; -1: nothing on any. */
+static int64_t committed(struct backlog *b)
+{
+	int64_t offsets[6], sum = -1;
+	struct err err = {0};
+
+	if (backlog_committed(b, offsets, 6, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_true(offsets[5] < 0); /* there is no such partition */
+	for (int i = 0; i < 5; i++)
+		if (offsets[i] >= 0)
+			sum = sum < 0 ? offsets[i] : sum + offsets[i];
+	return sum;
+}
+
 static void a_group_is_behind_by_what_it_has_not_committed(void **state)
 {
 	static const char *const topics[] = {KIT_TOPIC};
@@ -158,6 +198,7 @@ static void a_group_is_behind_by_what_it_has_not_committed(void **state)
 	assert_int_equal(ask(b), 0);
 	publish_all(kit);
 	assert_int_equal(ask(b), KEYS * EACH); /* it has committed nothing */
+	assert_int_equal(committed(b), -1);
 
 	assert_int_equal(consumer_new(&c, &kit->conf, &options, &err), 0);
 	while (n < KEYS * EACH && clock_mono_ms() < until)
@@ -165,6 +206,7 @@ static void a_group_is_behind_by_what_it_has_not_committed(void **state)
 			assert_int_equal(consumer_store(c, r, &err), 0);
 	assert_int_equal(consumer_commit(c, &err), 0);
 	assert_int_equal(ask(b), KEYS * EACH / 2);
+	assert_int_equal(committed(b), KEYS * EACH / 2);
 	consumer_free(&c, 2000);
 	backlog_free(&b);
 }
@@ -174,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KIT_CASE(what_was_there_is_read_once_and_no_more),
 		KIT_CASE(parts_of_partitions_are_read),
+		KIT_CASE(a_log_that_ends_before_the_span_gives_nothing),
 		KIT_CASE(a_broker_without_look_up_by_time_is_read_whole),
 		KIT_CASE(a_topic_that_is_not_there_is_told),
 		KIT_CASE(a_group_is_behind_by_what_it_has_not_committed),

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from wxbus_testing import replay, topics
+from wxbus_testing import probe, replay, topics
 from wxbus_testing.events import Events
 from wxbus_testing.timing import margin
 from wxbusdev.child import wait_until
@@ -107,6 +107,52 @@ def test_never_more_than_ten_thousand_are_ahead_and_it_is_paused_resumed_and_can
     assert {(record.headers["wxbus-run"], record.headers["wxbus-replay"], record.headers["wxbus-effects"],
              record.headers["wxbus-origin-topic"]) for record in records} == {(run, run, "off", deployment.topic("messages"))}
     assert [row["replay"] for row in replay.status(deployment)][0] == run
+
+
+@pytest.mark.real_kafka
+def test_what_the_group_has_not_come_to_yet_is_not_missing(deployment):
+    """Handled by the replay first, which may say nothing, it would be passed over when it is live."""
+    probe.prepare(deployment)
+    servers, source = deployment.kafka.bootstrap_servers, deployment.topic("messages")
+    account, now_ms = "wx" + secrets.token_hex(8), int(time.time() * 1000)
+    scope = ["probe", "--account", account, "--json"]
+    seen = write(deployment, account, 40, now_ms - HOUR_MS, 1)
+
+    def planned(*options):
+        return json.loads(replay.command(deployment, "plan", *scope, *options).stdout)["events"]
+
+    assert (planned("--missing"), planned()) == (40, 40)        # it has committed nothing: nobody knows what it has seen
+    ends = topics.end_offsets(servers, [source])
+    with probe.Group(deployment) as group:
+        group.commit({place: 0 for place in ends})
+        assert (planned("--missing"), planned()) == (0, 40)
+        group.commit(ends)
+    write(deployment, account, 20, now_ms - HOUR_MS, 1)
+    assert (planned("--missing"), planned()) == (40, 60)
+    end = json.loads(replay.command(deployment, "run", *scope, "--missing", "--migrations", probe.manifests()).stdout)
+    assert (end["state"], end["events"]) == ("done", 40)
+    assert sorted(record.event_id for record in handed_over(deployment, "probe")) == sorted(seen)
+
+
+@pytest.mark.real_kafka
+def test_one_that_was_cancelled_as_its_process_was_killed_can_be_ended(deployment):
+    account = "wx" + secrets.token_hex(8)
+    write(deployment, account, 30, int(time.time() * 1000) - HOUR_MS, 1)
+    with replay.running(deployment, "run", GROUP, "--redo", "--account", account, "--rate", "1") as process:
+        wait_until(lambda: (run := replay.newest(deployment, GROUP)) and replay.status(deployment, run)["state"] == "running",
+                   margin(30), "its row")
+        process.kill()
+        process.wait(margin(30))
+    run = replay.newest(deployment, GROUP)
+    probe.query(deployment, "UPDATE wxbus.replays SET state = 'cancelled' WHERE replay_id = %s", run)   # and it did not learn it
+    answer = replay.command(deployment, "pause", run, check=False)
+    assert answer.returncode == 1 and f"replay {run} is cancelled" in answer.stderr
+
+    def ended():
+        answer = replay.command(deployment, "cancel", run, check=False)
+        return answer.returncode == 1 and "has ended: cancelled" in answer.stderr
+
+    wait_until(ended, margin(30), "its end, once the server has noticed that the process is gone", 0.2)
 
 
 @pytest.mark.real_kafka

@@ -111,10 +111,13 @@ static int plan(struct work *w, struct err *err)
 		.group = w->options.group,
 		.source = w->source,
 		.filter = &w->options.filter,
+		.missing_of = w->options.missing ? w->group : NULL,
 		.rate = w->options.rate,
 		.json = w->options.json};
 
-	return name_source(w, err) < 0 ? -1 : replay_plan_print(&p, err);
+	if (name_topics(w, w->options.group, err) < 0 || name_source(w, err) < 0)
+		return -1;
+	return replay_plan_print(&p, err);
 }
 
 int replay_plan_main(int argc, char **argv)
@@ -276,7 +279,8 @@ static int make_replay(struct work *w, struct replay *r, struct err *err)
 {
 	const struct replay_options *o = &w->options;
 	struct kafka_spans spans;
-	int rc = replay_spans(&w->settings.kafka, w->source, &o->filter, &spans, err);
+	int rc = replay_spans(
+		&w->settings.kafka, w->source, &o->filter, o->missing ? w->group : NULL, &spans, err);
 
 	if (rc < 0)
 		return rc;

@@ -368,7 +368,9 @@ static int wait_for_sent(struct feed *f, struct err *err)
 static int look_up_written(struct feed *f, struct err *err)
 {
 	const struct topic_scan scan = {.topic = f->r->target,
-		.back_ms = f->r->noted_age_ms + MARGIN_MS,
+		/* Not since the last note: that may be of a process that ended before it had decided
+		 * anything, and then says nothing of what the one before it wrote. */
+		.back_ms = f->r->age_ms + MARGIN_MS,
 		.record = note_written,
 		.arg = f};
 

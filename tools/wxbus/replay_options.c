@@ -34,6 +34,8 @@ enum {
 #define END_OPTION {NULL, 0, NULL, 0, NULL, 0}
 
 const struct argp_option replay_plan_options[] = {
+	{"missing", OPT_MISSING, NULL, 0,
+		"Leave out what GROUP has not come to yet, as `run --missing` does; what is settled counts", 0},
 	SCOPE_OPTIONS,
 	{"json", OPT_JSON, NULL, 0, "One JSON object", 0},
 	END_OPTION,
@@ -41,7 +43,8 @@ const struct argp_option replay_plan_options[] = {
 
 const struct argp_option replay_run_options[] = {
 	{"missing", OPT_MISSING, NULL, 0,
-		"Pass over events that GROUP has settled: repairs a loss. For groups whose manifest says \"once\"", 0},
+		"Pass over events that GROUP has settled, and leave out those that it has not come to yet: repairs a "
+		"loss. For groups whose manifest says \"once\"", 0},
 	{"redo", OPT_REDO, NULL, 0, "Have each event handled once more: repairs a bad release", 0},
 	{"effects", OPT_EFFECTS, NULL, 0,
 		"Say outside what the handlers say: replies (as customer-service messages) and calls", 0},

@@ -12,7 +12,7 @@ struct replay_options {
 	const char *id;    /* status, pause, resume, cancel */
 	struct event_filter filter;
 	const char *topic;  /* "messages" or "messages.test" */
-	bool missing, redo; /* run: exactly one of them */
+	bool missing, redo; /* run: exactly one of them; plan: `missing` or none */
 	bool effects, json;
 	int rate;
 	const char *by, *note;

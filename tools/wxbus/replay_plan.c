@@ -4,6 +4,7 @@
 #include "common/base/arena.h"
 #include "common/base/clock.h"
 #include "common/json/json.h"
+#include "common/kafka/backlog.h"
 #include "tools/wxbus/operator.h"
 #include "tools/wxbus/topic_scan.h"
 
@@ -40,13 +41,38 @@ struct count {
 	struct arena arena, kept;
 };
 
+/* A replay that came before the live delivery would take its place, and perhaps say nothing. */
+static int end_at_committed(const struct kafka_conf *conf, const char *source, const char *group,
+	struct kafka_spans *spans, struct err *err)
+{
+	int64_t *committed = xcalloc(spans->n, sizeof(*committed));
+	struct backlog *b;
+	int rc = backlog_new(&b, conf, group, source, err);
+
+	if (rc == 0)
+		rc = backlog_committed(b, committed, (int)spans->n, err);
+	for (size_t i = 0; rc == 0 && i < spans->n; i++) { /* in the partitions' order */
+		struct kafka_span *span = &spans->list[i];
+
+		if (committed[i] >= 0 && committed[i] < span->to)
+			span->to = committed[i] > span->from ? committed[i] : span->from;
+	}
+	backlog_free(&b);
+	free(committed);
+	return rc;
+}
+
 int replay_spans(const struct kafka_conf *conf, const char *source, const struct event_filter *f,
-	struct kafka_spans *out, struct err *err)
+	const char *missing_of, struct kafka_spans *out, struct err *err)
 {
 	int rc = kafka_spans_find(conf, source, f->since_ms, f->until_ms, out, err);
 
-	if (rc == 0 && out->scans)
+	if (rc < 0)
+		return rc;
+	if (out->scans)
 		topic_scans_say(source);
+	if (missing_of && (rc = end_at_committed(conf, source, missing_of, out, err)) < 0)
+		kafka_spans_release(out);
 	return rc;
 }
 
@@ -115,7 +141,7 @@ static int count_all(struct count *c, struct err *err)
 	struct span_reader *reader;
 	int rc;
 
-	if ((rc = replay_spans(p->conf, p->source, p->filter, &c->spans, err)) < 0)
+	if ((rc = replay_spans(p->conf, p->source, p->filter, p->missing_of, &c->spans, err)) < 0)
 		return rc;
 	c->events = xcalloc(c->spans.n, sizeof(*c->events));
 	if ((rc = span_reader_new(&reader, p->conf, p->source, c->spans.list, c->spans.n, err)) < 0)

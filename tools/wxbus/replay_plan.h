@@ -6,9 +6,11 @@
 #include "tools/wxbus/event_filter.h"
 
 /* Where the events of a replay are; if the broker has no look-up by time, standard error says so.
- * ERR_REJECT: there is no such topic. */
+ * `missing_of`: only those that this Kafka group, with the prefix, has committed, on partitions where it has
+ * committed any: the others are not missed, it has yet to come to them. NULL: all. ERR_REJECT: there is no
+ * such topic. */
 int replay_spans(const struct kafka_conf *conf, const char *source, const struct event_filter *f,
-	struct kafka_spans *out, struct err *err);
+	const char *missing_of, struct kafka_spans *out, struct err *err);
 
 /* Read the spans and print how many events a replay would be of, of whom, per partition, and how long it
  * would take at this rate. */
@@ -16,6 +18,7 @@ struct replay_plan {
 	const struct kafka_conf *conf;
 	const char *group, *source; /* whole name */
 	const struct event_filter *filter;
+	const char *missing_of; /* as above */
 	int rate;
 	bool json;
 };

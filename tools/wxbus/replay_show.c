@@ -32,11 +32,12 @@ static int64_t seconds_left(const struct replay_bar *bar, const struct feed_prog
 static void show_bar(const struct replay_bar *bar, const struct feed_progress *p)
 {
 	int64_t left_s = seconds_left(bar, p);
-	int filled = p->records_all ? (int)(p->records * BAR_WIDTH / p->records_all) : BAR_WIDTH;
+	int64_t cells = p->records_all ? p->records * BAR_WIDTH / p->records_all : BAR_WIDTH;
+	size_t filled = cells < 0 ? 0 : cells > BAR_WIDTH ? BAR_WIDTH : (size_t)cells;
 	char line[BAR_WIDTH + 1];
 
 	memset(line, ' ', BAR_WIDTH);
-	memset(line, '#', (size_t)filled);
+	memset(line, '#', filled);
 	line[BAR_WIDTH] = '\0';
 	(void)fprintf(stderr, "\r\033[K[%s] %3d%%  %" PRId64 " events", line,
 		p->records_all ? (int)(p->records * 100 / p->records_all) : 100, p->events);

@@ -17,11 +17,11 @@
 
 #define RFC3339(column)                                                                                      \
 	"coalesce(to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '')"
+#define AGE_MS(column) "floor(extract(epoch FROM clock_timestamp() - " column ") * 1000)::bigint"
 #define COLUMNS                                                                                              \
 	"replay_id, group_name, source, target, mode, effects, component_appid, appid, type, openid, "       \
 	"since_ms, until_ms, rate, by_whom, note, state, coalesce(state_by, ''), coalesce(error, ''), "      \
-	"left_at IS NOT NULL, fence, "                                                                       \
-	"floor(extract(epoch FROM clock_timestamp() - noted_at) * 1000)::bigint, " RFC3339(                  \
+	"left_at IS NOT NULL, fence, " AGE_MS("noted_at") ", " AGE_MS("started_at") ", " RFC3339(            \
 		"started_at") ", " RFC3339("ended_at")
 
 static const char sql_add[] =
@@ -43,7 +43,7 @@ static const char sql_list[] =
 	"sum(events)::bigint AS event_sum FROM replay_partitions q "
 	"WHERE q.replay_id = replays.replay_id) p ON true ORDER BY started_at DESC LIMIT $1";
 static const char sql_want[] = "UPDATE replays SET state = $2, state_by = $3 WHERE replay_id = $1 AND "
-			       "ended_at IS NULL AND state <> $2";
+			       "ended_at IS NULL AND state <> $2 AND state <> 'cancelled'";
 static const char sql_end[] = "UPDATE replays SET ended_at = now(), openid = NULL "
 			      "WHERE replay_id = $1 AND ended_at IS NULL AND state = 'cancelled'";
 static const char sql_lock[] = "SELECT pg_try_advisory_lock(hashtextextended('wxbus replay ' || $1, 0))";
@@ -233,8 +233,9 @@ static struct replay read_row(struct arena *arena, const struct pg_result *res, 
 		.left = pg_value_bool(res, i, 18),
 		.fence = pg_value_int(res, i, 19),
 		.noted_age_ms = pg_value_int(res, i, 20),
-		.started_at = text(arena, res, i, 21),
-		.ended_at = text(arena, res, i, 22),
+		.age_ms = pg_value_int(res, i, 21),
+		.started_at = text(arena, res, i, 22),
+		.ended_at = text(arena, res, i, 23),
 	};
 
 	(void)str_copy(r.id, sizeof(r.id), pg_value(res, i, 0));
@@ -293,9 +294,9 @@ int replay_store_list(struct replay_store *s, int limit, struct arena *arena,
 	for (i = 0; i < pg_rows(res); i++) {
 		struct replay r = read_row(arena, res, i);
 		struct replay_part sum = {
-			.span = {.from = pg_value_int(res, i, 23), .to = pg_value_int(res, i, 24)},
-			.next = pg_value_int(res, i, 25),
-			.events = pg_value_int(res, i, 26)};
+			.span = {.from = pg_value_int(res, i, 24), .to = pg_value_int(res, i, 25)},
+			.next = pg_value_int(res, i, 26),
+			.events = pg_value_int(res, i, 27)};
 
 		r.parts = &sum;
 		r.n_parts = 1;
@@ -368,7 +369,9 @@ int replay_store_want(
 	if ((rc = replay_store_find(s, id, &arena, &r, err)) == 0)
 		rc = PG_EXEC(
 			s->pg, sql_want, &res, err, pg_text(id), pg_text(state_names[state]), pg_text(by));
-	if (rc == 0 && pg_affected(res) != 1)
+	/* One that was cancelled while a process had it that did not live to end it is ended now. */
+	if (rc == 0 && pg_affected(res) != 1 &&
+		(state != REPLAY_CANCELLED || r.state != REPLAY_CANCELLED || r.ended_at[0]))
 		rc = refuse(&r, id, err);
 	if (rc == 0 && state == REPLAY_CANCELLED)
 		rc = end_if_nobody_has_it(s, &r, err);
@@ -384,6 +387,7 @@ static void copy_progress(struct replay *r, const struct replay *now)
 	r->state = now->state;
 	r->fence = now->fence;
 	r->noted_age_ms = now->noted_age_ms;
+	r->age_ms = now->age_ms;
 }
 
 static int take_row(struct replay_store *s, struct replay *r, const struct replay *now, struct err *err)
@@ -409,8 +413,14 @@ int replay_store_take(struct replay_store *s, struct replay *r, int64_t *wait_ms
 	int rc;
 
 	*wait_ms_out = 0;
-	if ((rc = replay_store_find(s, r->id, &arena, &now, err)) < 0 || (rc = lock(s, r, err)) < 0)
+	if ((rc = replay_store_find(s, r->id, &arena, &now, err)) < 0)
 		goto out;
+	if ((rc = lock(s, r, err)) < 0) {
+		/* The server has not noticed yet that our last connection is gone: nobody has it since. */
+		if (err->kind == ERR_REJECT && s->fence && now.fence == s->fence)
+			err->kind = ERR_RETRY;
+		goto out;
+	}
 	if (now.ended_at[0] || now.state != REPLAY_RUNNING)
 		rc = refuse(&now, r->id, err);
 	else if (!now.left && now.fence != s->fence && now.noted_age_ms < TAKE_OVER_MS)

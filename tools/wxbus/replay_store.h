@@ -37,10 +37,10 @@ struct replay {
 	const char *by, *note;
 	/* Not of one that is to be added. */
 	enum replay_state state;
-	const char *state_by, *error; /* "": nobody, none */
-	bool left;                    /* no process has it */
-	int64_t fence;                /* how many processes have had it */
-	int64_t noted_age_ms;
+	const char *state_by, *error;      /* "": nobody, none */
+	bool left;                         /* no process has it */
+	int64_t fence;                     /* how many processes have had it */
+	int64_t age_ms, noted_age_ms;      /* since its start, since its last note */
 	const char *started_at, *ended_at; /* RFC 3339; "": not yet */
 	struct replay_part *parts;
 	size_t n_parts;
@@ -60,7 +60,8 @@ int replay_store_list(struct replay_store *s, int limit, struct arena *arena,
 	void (*row)(void *arg, const struct replay *r), void *arg, struct err *err);
 
 /* Say what is wanted of a replay that has not ended; the process that has it learns it with its next note.
- * ERR_REJECT: it has ended, or is what it is to become. */
+ * ERR_REJECT: it has ended, is cancelled, or is what it is to become; but one that is cancelled is ended by
+ * being cancelled again, if nobody has it. */
 int replay_store_want(
 	struct replay_store *s, const char *id, enum replay_state state, const char *by, struct err *err);
 

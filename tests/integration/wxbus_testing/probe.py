@@ -71,6 +71,11 @@ class Group:
         return not wanted or all(part.offset == ends[part.partition]
                                  for part in self._consumer.committed(wanted, timeout=10))
 
+    def commit(self, offsets):
+        """Have it committed {(topic, partition): offset}, while no process of it runs."""
+        self._consumer.commit(offsets=[confluent_kafka.TopicPartition(topic, number, offset)
+                                       for (topic, number), offset in offsets.items()], asynchronous=False)
+
     def done(self):
         """In this order: what is settled on one topic may have gone to the next."""
         return all(self.read(name) for name in ("messages", *self._own))
