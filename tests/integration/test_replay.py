@@ -193,6 +193,31 @@ def test_what_cannot_be_replayed_is_refused_with_one_line(deployment):
     assert answer.returncode == 2 and "which REPLAY?" in answer.stderr
 
 
+@pytest.mark.real_kafka
+def test_what_was_written_is_found_however_late_the_last_note_is(new_deployment):
+    """Processes that end before they decide anything note the row all the same."""
+    deployment = new_deployment()
+    servers, now_ms = deployment.kafka.bootstrap_servers, int(time.time() * 1000)
+    ids = write(deployment, "wxone", 20, now_ms - HOUR_MS, 1)
+    with replay.running(deployment, "run", GROUP, "--redo", "--account", "wxone", "--rate", "1") as process:
+        wait_until(lambda: replay.newest(deployment, GROUP), margin(30), "its row")
+        run = replay.newest(deployment, GROUP)
+        wait_until(lambda: replay.status(deployment, run)["state"] == "running", margin(30), "its process")
+    process.wait(margin(30))
+    before = {record.event_id for record in handed_over(deployment)}
+    with topics.TopicReader(servers, deployment.topic("messages")) as reader:
+        records = [record for record in reader.read_to_end(60) if record.event_id not in before]
+    target = deployment.topic(f"{GROUP}.replay")
+    for record in records[::2]:                         # the first process's, half an hour ago
+        topics.produce(servers, target, record.value, record.key, timestamp_ms=now_ms - HOUR_MS // 2, headers={
+            **record.headers, "wxbus-run": run, "wxbus-replay": run, "wxbus-origin-topic": deployment.topic("messages"),
+            "wxbus-origin-partition": str(record.partition), "wxbus-origin-offset": str(record.offset)})
+    probe.query(deployment, "UPDATE wxbus.replays SET rate = 1000, fence = 2, left_at = now(), noted_at = now(), "
+                            "started_at = now() - interval '40 minutes' WHERE replay_id = %s", run)
+    replay.command(deployment, "resume", run)
+    assert sorted(record.event_id for record in handed_over(deployment)) == sorted(ids)
+
+
 def test_a_broker_without_look_up_by_time_is_read_from_its_beginning(new_deployment, logs):
     broker = EmbeddedBroker(logs / "replay-broker.log")
     broker.start()
