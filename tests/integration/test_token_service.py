@@ -410,7 +410,7 @@ def test_a_database_that_goes_and_comes_back(new_deployment, postgres, long):
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         assert world.sim.push_authorized(world.component, new)["answer"] == "success"
         wait_until(lambda: world.weixin_s_account(new)["access_token"], 20, "the exchange under way")
-        refresh = pool.submit(world.refresh, kept, old)
+        refresh = pool.submit(world.refresh, kept, old, 90)     # a caller more patient than any of ours
         wait_until(lambda: world.weixin_s_account(kept)["access_token"] != old, 20, "the refresh under way")
         postgres.stop()
         try:

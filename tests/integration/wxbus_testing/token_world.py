@@ -39,9 +39,9 @@ class World:
     def token(self, appid):
         return self.tokens.call("GET", self.account_path(appid, "token"))
 
-    def refresh(self, appid, token):
+    def refresh(self, appid, token, timeout_s=30):
         return self.tokens.call("POST", self.account_path(appid, "refresh"),
-                                {"token_sha256": hashlib.sha256(token.encode()).hexdigest()})
+                                {"token_sha256": hashlib.sha256(token.encode()).hexdigest()}, timeout_s=timeout_s)
 
     def exchange(self, code, **fields):
         return self.exchanger.call("POST", f"/v1/platforms/{self.component}/exchange",
