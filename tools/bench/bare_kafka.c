@@ -1,8 +1,11 @@
 /* Bare librdkafka: what producers and consumers of ours are compared with, and what fills topics for them.
- *   bench-kafka produce SERVERS TOPIC N TYPE       N events of this ce_type, as the ingress writes them,
- * acks=all bench-kafka accounts SERVERS TOPIC N COMPONENT N rows of the account directory bench-kafka consume
- * SERVERS TOPIC N            N records from the beginning Prints records in a second: from the first one
- * handed over to the last acknowledgement, or from the first one read to the last. */
+ *
+ * - `produce`: N events of a ce_type, as the ingress writes them, with acks=all.
+ * - `accounts`: N rows of the account directory.
+ * - `consume`: N records from the beginning.
+ *
+ * Prints records in a second: from the first one handed over to the last acknowledgement, or from the first
+ * one read to the last. */
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 

@@ -1,7 +1,10 @@
 /* bench-push push|openssl N: the work on one text push N times, in memory and on one thread; prints
- * nanoseconds of processor time for each. push     what the ingress does with it: query, envelope, signature,
- * decryption, XML to JSON, record openssl  bare OpenSSL on the same bytes: SHA-1 and AES-256-CBC, contexts
- * made once Run under callgrind with two N, the difference is the instructions of one push. */
+ * nanoseconds of processor time for each.
+ *
+ * - `push`: what the ingress does with it: query, envelope, signature, decryption, XML to JSON, record.
+ * - `openssl`: bare OpenSSL on the same bytes: SHA-1 and AES-256-CBC, contexts made once.
+ *
+ * Under callgrind with two N, the difference is the instructions of a push. */
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
 #include "common/crypto/crypto.h"

@@ -33,13 +33,14 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"    {what:{width}}  {value}")
     if os.environ.get("WXBUS_TEST_LONG") == "yes":
         REPORT.parent.mkdir(exist_ok=True)
-        REPORT.write_text(_markdown(), encoding="utf-8")
+        REPORT.write_text(_markdown(terminalreporter.config.option.keyword), encoding="utf-8")
         terminalreporter.write_line(f"also in {REPORT}")
 
 
-def _markdown():
+def _markdown(chosen):
+    command = "./dev test --long" + (f' -k "{chosen}"' if chosen else "")
     lines = ["# Measured at full size", "",
-             f"`./dev test --long`, {machine.description()}; Kafka, PostgreSQL, the simulated "
+             f"`{command}`, {machine.description()}; Kafka, PostgreSQL, the simulated "
              "Weixin and the tests share these cores.", "",
              "| test | what | measured |", "|---|---|---|"]
     lines += [f"| {test} | {what} | {value} |" for test, what, value in _rows]

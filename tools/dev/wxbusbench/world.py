@@ -54,7 +54,8 @@ class World:
 
     def broker(self, kind):
         def start():
-            made = (Kafka if kind == "real" else EmbeddedBroker)(self.logs / f"kafka-{kind}.log")
+            log = self.logs / f"kafka-{kind}.log"
+            made = Kafka(log, lasting=True) if kind == "real" else EmbeddedBroker(log)
             self._stack.callback(made.close)
             made.start()
             return made
