@@ -112,21 +112,11 @@ size_t envelope_encode(const struct envelope *e, struct arena *arena, struct kaf
 
 /* Decoding */
 
-static const struct kafka_header *find(const struct kafka_record *r, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < r->n_headers; i++)
-		if (strcmp(r->headers[i].name, name) == 0)
-			return &r->headers[i];
-	return NULL;
-}
-
 /* 0 and *text_out: a copy, NULL where absent or empty. */
 static int header_text(const struct kafka_record *r, const char *name, struct arena *arena,
 	const char **text_out, struct err *err)
 {
-	const struct kafka_header *h = find(r, name);
+	const struct kafka_header *h = kafka_record_header(r, name);
 
 	*text_out = NULL;
 	if (!h || h->value_len == 0)

@@ -9,24 +9,16 @@
 
 #define ATTEMPTS_LIMIT 1000000
 
-static const struct kafka_header *find(const struct kafka_record *r, const char *name)
-{
-	for (size_t i = 0; i < r->n_headers; i++)
-		if (strcmp(r->headers[i].name, name) == 0)
-			return &r->headers[i];
-	return NULL;
-}
-
 static const char *text(const struct kafka_record *r, const char *name, struct arena *arena)
 {
-	const struct kafka_header *h = find(r, name);
+	const struct kafka_header *h = kafka_record_header(r, name);
 
 	return h && h->value && h->value_len > 0 ? arena_strndup(arena, h->value, h->value_len) : NULL;
 }
 
 static int64_t time_of(const struct kafka_record *r, const char *name)
 {
-	const struct kafka_header *h = find(r, name);
+	const struct kafka_header *h = kafka_record_header(r, name);
 	char copy[CLOCK_RFC3339_SIZE];
 	int64_t ms;
 
@@ -38,7 +30,7 @@ static int64_t time_of(const struct kafka_record *r, const char *name)
 
 static int number_of(const struct kafka_record *r, const char *name)
 {
-	const struct kafka_header *h = find(r, name);
+	const struct kafka_header *h = kafka_record_header(r, name);
 	int64_t n;
 
 	if (!h || !h->value || str_to_int64(h->value, h->value_len, 0, ATTEMPTS_LIMIT, &n) < 0)

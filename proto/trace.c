@@ -123,12 +123,10 @@ void trace_enter(const char *traceparent)
 
 void trace_enter_record(const struct kafka_record *r)
 {
-	size_t i = 0;
+	const struct kafka_header *h = kafka_record_header(r, "ce_traceparent");
 
-	while (i < r->n_headers && strcmp(r->headers[i].name, "ce_traceparent") != 0)
-		i++;
-	if (i < r->n_headers && r->headers[i].value)
-		enter(r->headers[i].value, r->headers[i].value_len);
+	if (h && h->value)
+		enter(h->value, h->value_len);
 	else
 		enter("", 0);
 }
