@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from wxbus_testing import sealed, topics, weixin
 from wxbusdev import paths
-from wxbusdev.child import ChildError, wait_until
+from wxbusdev.child import Child, ChildError, wait_until
 from wxbusdev.service import Service, parse_metrics
 
 VECTORS = json.loads((paths.ROOT / "tests" / "fixtures" / "weixin-vectors.json").read_text())["vectors"]
@@ -166,7 +166,7 @@ def started_script(tmp_path, monkeypatch):
 
     yield start
     for service in made:
-        service.kill()
+        Child.kill(service)
 
 
 WAITS = "echo up; while :; do sleep 0.05; done"
@@ -188,6 +188,13 @@ def test_a_process_that_does_not_end_in_order_fails_its_test(started_script, scr
     time.sleep(0.4)
     with pytest.raises(ChildError, match=complaint):
         service.finish(timeout_s=1)
+
+
+def test_what_a_killed_process_had_reported_fails_its_test(started_script):
+    service = started_script(f"echo 'WARNING: ThreadSanitizer: data race (pid=1)'; {WAITS}")
+    with pytest.raises(ChildError, match="sanitizer report"):
+        service.kill()
+    started_script(WAITS).kill()
 
 
 def test_children_end_with_the_process_that_started_them(tmp_path):

@@ -11,7 +11,8 @@ command_test() {
 		case $option in
 		--kafka=real | --kafka=embedded) kafka=${option#--kafka=} ;;
 		--long) long=yes limit=4h ;;
-		--sanitize) sanitize=yes ;;
+		--sanitize | --sanitize=address) sanitize=asan ;;
+		--sanitize=thread) sanitize=tsan ;;
 		--compose) compose=yes ;;
 		--coverage) coverage=yes ;;
 		-k)
@@ -52,10 +53,10 @@ command_test() {
 			test_part "image and docker-compose.yml" test_compose "$limit"
 		fi
 	fi
-	if [ $sanitize = yes ]; then
-		build asan
-		test_part "integration tests under sanitizers, $kafka Kafka" test_sanitized \
-			test_integration asan "$limit" ${only:+-k "$only"}
+	if [ $sanitize != no ]; then
+		build $sanitize
+		test_part "integration tests under sanitizers ($sanitize), $kafka Kafka" test_sanitized \
+			test_integration $sanitize "$limit" ${only:+-k "$only"}
 	fi
 	if [ -n "$TEST_FAILED" ]; then
 		printf 'FAILED: %s\n' "${TEST_FAILED#, }"
@@ -215,7 +216,9 @@ test_coverage() {
 	test_part "coverage" "$PYTHON" tools/dev/coverage.py build/coverage
 }
 
+# A program of the preset tsan goes on after a report and ends with 66; what it was built with says which options count.
 test_sanitized() {
-	ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1 \
+	TSAN_OPTIONS=second_deadlock_stack=1 \
+		ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1 \
 		UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 "$@"
 }

@@ -80,10 +80,7 @@ class Service(Child):
             return
         ended_before = not self.running and not asked_before
         code = self.stop(timeout_s, signal.SIGTERM)
-        report = _SANITIZER_REPORT.search(self.log_text())
-        if report:
-            text = self.log_text()[report.start():][:4000]
-            raise ChildError(f"{self.name}: sanitizer report in {self.log_path}\n{text}")
+        self._check_for_sanitizer_report()
         if ended_before or code != 0:
             when = "by itself, before SIGTERM," if ended_before else "after SIGTERM"
             raise ChildError(f"{self.name} ended {when} with status {code}; see {self.log_path}\n"
@@ -93,9 +90,18 @@ class Service(Child):
         return self._process is not None
 
     def kill(self):
-        """As a crash: nothing is asked of its end any more."""
+        """As a crash: nothing is asked of its end any more, only of what it reported before."""
+        if not self._was_started():
+            return
         super().kill()
         self._process = None
+        self._check_for_sanitizer_report()
+
+    def _check_for_sanitizer_report(self):
+        text = self.log_text()
+        report = _SANITIZER_REPORT.search(text)
+        if report:
+            raise ChildError(f"{self.name}: sanitizer report in {self.log_path}\n{text[report.start():][:4000]}")
 
     def _admin(self, path):
         try:
