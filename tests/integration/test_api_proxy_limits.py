@@ -400,6 +400,19 @@ def test_wrong_keys_cost_few_look_ups_and_nobody_else_his(bench):
     assert len(bench.weixin.to(SEND)) >= 2 and all("Authorization" not in call.headers for call in bench.weixin.calls)
 
 
+def test_a_caller_that_comes_on_many_connections_at_once_is_looked_up_once(bench):
+    """More than one address may have looked up in a second, and the answer is there only when all have come."""
+    fresh = bench.add_caller("at-once", ["*"], ["*"], [])["key"]
+    with psycopg2.connect(bench.deployment.database_url) as connection, concurrent.futures.ThreadPoolExecutor(60) as pool:
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE api_proxy.callers IN ACCESS EXCLUSIVE MODE")
+        coming = [pool.submit(bench.call, f"/accounts/{ACCOUNT}{SEND}", key=fresh) for _ in range(60)]
+        concurrent.futures.wait(coming, 0.5, concurrent.futures.FIRST_COMPLETED)
+        connection.rollback()
+        assert [answer.result()[0] for answer in coming] == [200] * 60
+    connection.close()
+
+
 # --- fair sharing
 
 def test_one_stalled_account_does_not_slow_the_others(bench, long, record_property):

@@ -203,18 +203,20 @@ static int look_up(struct callers *c, const char *name, const char *origin, cons
 	const struct pg_param *params, size_t n, struct caller **out, struct err *err)
 {
 	struct caller *caller = NULL;
-	enum memory found = caller_memory_find(c->memory, name, origin, &caller);
+	enum memory found =
+		caller_memory_find(c->memory, name, origin, clock_mono_ms() + POOL_WAIT_MS, &caller, err);
 	int rc;
 
 	if (found == MEMORY_BUSY)
 		return CALLERS_BUSY;
+	if (found == MEMORY_FAILED)
+		return -1;
 	if (found == MEMORY_ASK) {
-		rc = query(c, sql, params, n, &caller, err);
-		if (rc < 0) {
-			caller_memory_give_back(c->memory, origin);
+		if ((rc = query(c, sql, params, n, &caller, err)) < 0) {
+			caller_memory_fail(c->memory, name, err);
 			return rc;
 		}
-		caller_memory_learn(c->memory, name, origin, caller);
+		caller_memory_learn(c->memory, name, caller);
 	}
 	*out = caller;
 	return caller ? 0 : CALLER_NONE;
