@@ -54,6 +54,11 @@ struct position {
 	int64_t next; /* to be handled */
 	int64_t read; /* after the last record that was delivered */
 	int64_t anew; /* of a topic that was made again, still to be committed; -1: none */
+	int64_t end;  /* of the partition, when it was reached: behind its last record, or behind what is none
+		       */
+	bool paused;
+	bool answered;           /* a record or the end has come */
+	int64_t behind_since_ms; /* seen to have more; 0: not */
 };
 
 struct consumer {
@@ -74,6 +79,7 @@ struct consumer {
 	rd_kafka_topic_partition_list_t *assigned; /* owns the names in positions */
 	struct position *positions;
 	size_t n_positions;
+	int64_t assigned_since_ms; /* wall clock; since when they are so, or there are none */
 
 	atomic_bool ready;
 };
@@ -90,11 +96,15 @@ static void positions_set(struct consumer *c, rd_kafka_topic_partition_list_t *a
 		rd_kafka_topic_partition_list_destroy(c->assigned);
 	free(c->positions);
 	c->assigned = assigned;
+	c->assigned_since_ms = clock_wall_ms();
 	c->n_positions = assigned ? (size_t)assigned->cnt : 0;
 	c->positions = xcalloc(c->n_positions + 1, sizeof(*c->positions));
 	for (i = 0; assigned && i < assigned->cnt; i++)
-		c->positions[i] = (struct position){assigned->elems[i].topic, assigned->elems[i].partition,
-			assigned->elems[i].offset, assigned->elems[i].offset, -1};
+		c->positions[i] = (struct position){.topic = assigned->elems[i].topic,
+			.partition = assigned->elems[i].partition,
+			.next = assigned->elems[i].offset,
+			.read = assigned->elems[i].offset,
+			.anew = -1};
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -365,6 +375,7 @@ static void begin_anew(struct consumer *c, struct position *p, int64_t offset)
 	rd_kafka_topic_partition_list_destroy(list);
 	positions_move(c, p->topic, p->partition, offset);
 	p->anew = offset;
+	p->end = 0;
 	if (c->o.assigned)
 		c->o.assigned(c->o.arg, p->topic, p->partition);
 }
@@ -375,8 +386,22 @@ static void note_read(struct consumer *c, const struct kafka_record *r)
 
 	if (p && r->offset < p->read)
 		begin_anew(c, p, r->offset);
-	if (p)
-		p->read = r->offset + 1;
+	if (!p)
+		return;
+	p->read = r->offset + 1;
+	p->answered = true;
+	p->behind_since_ms = 0;
+}
+
+static void note_end(struct consumer *c, const rd_kafka_message_t *raw)
+{
+	struct position *p = position_of(c, rd_kafka_topic_name(raw->rkt), raw->partition);
+
+	if (!p)
+		return;
+	p->end = raw->offset;
+	p->answered = true;
+	p->behind_since_ms = 0;
 }
 
 /* 0: there is nothing (left) to commit by ourselves. */
@@ -442,7 +467,11 @@ static int poll_library(struct consumer *c, int64_t timeout_ms, struct err *err)
 		note_read(c, &c->message.record);
 		return 0;
 	}
-	rc = translate(c, raw, err);
+	rc = CONSUMER_NONE;
+	if (raw->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+		note_end(c, raw);
+	else
+		rc = translate(c, raw, err);
 	rd_kafka_message_destroy(raw);
 	return rc;
 }
@@ -544,18 +573,29 @@ int consumer_seek(struct consumer *c, const struct kafka_record *r, struct err *
 	return finish(list, code, "cannot go back", err);
 }
 
+static int note_paused(struct consumer *c, const char *topic, int32_t partition, bool paused, int rc)
+{
+	struct position *p = position_of(c, topic, partition);
+
+	if (p && rc == 0)
+		p->paused = paused;
+	return rc;
+}
+
 int consumer_pause(struct consumer *c, const char *topic, int32_t partition, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *list = one(topic, partition, RD_KAFKA_OFFSET_INVALID);
 
-	return finish(list, rd_kafka_pause_partitions(c->rk, list), "cannot pause", err);
+	return note_paused(c, topic, partition, true,
+		finish(list, rd_kafka_pause_partitions(c->rk, list), "cannot pause", err));
 }
 
 int consumer_resume(struct consumer *c, const char *topic, int32_t partition, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *list = one(topic, partition, RD_KAFKA_OFFSET_INVALID);
 
-	return finish(list, rd_kafka_resume_partitions(c->rk, list), "cannot resume", err);
+	return note_paused(c, topic, partition, false,
+		finish(list, rd_kafka_resume_partitions(c->rk, list), "cannot resume", err));
 }
 
 bool consumer_ready(const struct consumer *c)
@@ -584,6 +624,39 @@ int64_t consumer_lag(struct consumer *c)
 	return lag;
 }
 
+/* A partition may have more for a moment, between its fetch and its records' delivery. What stands at its end
+ * and is no record (of transactions) is not waited for. */
+static bool is_behind(struct consumer *c, const struct position *p)
+{
+	int64_t low, high;
+
+	return !p->paused && !rd_kafka_get_watermark_offsets(c->rk, p->topic, p->partition, &low, &high) &&
+	       high > p->read && high > p->end;
+}
+
+int64_t consumer_unread_since(struct consumer *c)
+{
+	int64_t now = clock_wall_ms(), since = now;
+
+	if (!atomic_load(&c->ready) || !c->assigned)
+		return c->assigned_since_ms;
+	for (size_t i = 0; i < c->n_positions; i++) {
+		struct position *p = &c->positions[i];
+
+		if (!p->answered) {
+			since = c->assigned_since_ms < since ? c->assigned_since_ms : since;
+			continue;
+		}
+		if (!is_behind(c, p))
+			p->behind_since_ms = 0;
+		else if (p->behind_since_ms == 0)
+			p->behind_since_ms = now;
+		if (p->behind_since_ms > 0 && p->behind_since_ms < since)
+			since = p->behind_since_ms;
+	}
+	return since < now ? since : 0;
+}
+
 /* ---- life ---- */
 
 static int client_make(
@@ -599,6 +672,7 @@ static int client_make(
 		{"auto.commit.interval.ms", "1000"},
 		{"enable.auto.offset.store", "false"},
 		{"auto.offset.reset", "earliest"},
+		{"enable.partition.eof", "true"}, /* what has nothing is told from what does not answer */
 		/* The cooperative one can hang in librdkafka 2.0.2. */
 		{"partition.assignment.strategy", "range"},
 		{"fetch.wait.max.ms", wait},
@@ -652,6 +726,7 @@ int consumer_new(struct consumer **out, const struct kafka_conf *conf, const str
 	pthread_mutex_init(&c->lock, NULL);
 	c->topics = rd_kafka_topic_partition_list_new((int)o->n_topics);
 	c->topics_read = xcalloc(o->n_topics + 1, sizeof(*c->topics_read));
+	c->assigned_since_ms = clock_wall_ms();
 	for (i = 0; i < o->n_topics; i++)
 		rd_kafka_topic_partition_list_add(c->topics, o->topics[i], RD_KAFKA_PARTITION_UA);
 	rc = client_make(c, conf, o, err);

@@ -69,4 +69,9 @@ bool consumer_ready(const struct consumer *c);
  * known. */
 int64_t consumer_lag(struct consumer *c);
 
+/* The polling thread: since when (wall clock) there may be records of this member's that it has not been
+ * given. Without partitions, and until each has answered, since it had others or was made; of a partition
+ * that is not paused, has more and does not bring it, since that was first seen here. 0: there are none. */
+int64_t consumer_unread_since(struct consumer *c);
+
 #endif

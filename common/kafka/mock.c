@@ -79,6 +79,11 @@ void kafka_mock_set_missing(struct kafka_mock *m, const char *topic, bool missin
 		missing ? RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART : RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
+void kafka_mock_set_leaderless(struct kafka_mock *m, const char *topic, int32_t partition, bool leaderless)
+{
+	rd_kafka_mock_partition_set_leader(m->cluster, topic, partition, leaderless ? -1 : 1);
+}
+
 void kafka_mock_set_latency(struct kafka_mock *m, int ms)
 {
 	int32_t id;

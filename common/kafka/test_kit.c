@@ -38,7 +38,7 @@ int kit_setup(void **state)
 	atomic_store(&warnings, 0);
 	log_set_sink(count_line, NULL);
 	if (kafka_mock_new(&kit->mock, 1, &err) < 0 ||
-		kafka_mock_create_topic(kit->mock, KIT_TOPIC, 5, &err) < 0) {
+		kafka_mock_create_topic(kit->mock, KIT_TOPIC, KIT_PARTITIONS, &err) < 0) {
 		print_error("%s\n", err.text);
 		return -1;
 	}

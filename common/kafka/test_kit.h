@@ -13,10 +13,11 @@ struct kit {
 	struct kafka_conf conf;
 };
 
-#define KIT_TOPIC   "wx.messages"
-#define KIT_CASE(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
+#define KIT_TOPIC      "wx.messages"
+#define KIT_PARTITIONS 5
+#define KIT_CASE(f)    cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
 
-int kit_setup(void **state); /* *state is the struct kit; KIT_TOPIC has 5 partitions */
+int kit_setup(void **state); /* *state is the struct kit; KIT_TOPIC has KIT_PARTITIONS */
 int kit_teardown(void **state);
 int kit_warnings(void); /* lines of level warn and error since the test began */
 

@@ -60,6 +60,9 @@ struct worker {
 	int64_t revoking_since_ms; /* 0: not revoking */
 
 	atomic_llong lag;
+	/* Wall clock: of what is not in hand, and may be there, nothing waits for longer than since then, as
+	 * far as we know; 0: the first of each partition is in hand. */
+	atomic_llong unread_since_ms;
 	atomic_bool ready;
 	atomic_bool stopping;        /* no new records */
 	atomic_llong begin_until_ms; /* monotonic; nothing is begun any more then */
@@ -292,6 +295,24 @@ static void store_advanced(struct worker *w, int32_t id)
 			topic_of(w, id), number_of(id), (long long)offset, err.text);
 }
 
+/* What waits in hand is about to be out of sight, and is not settled. */
+static void lose_sight(struct worker *w)
+{
+	int64_t since_ms, now = clock_wall_ms();
+
+	if (atomic_load(&w->unread_since_ms) == 0)
+		atomic_store(&w->unread_since_ms,
+			offsets_oldest(w->offsets, &since_ms) && since_ms < now ? since_ms : now);
+}
+
+static void note_unread(struct worker *w)
+{
+	int64_t since_ms = consumer_unread_since(w->consumer), before_ms = atomic_load(&w->unread_since_ms);
+
+	if (since_ms == 0 || before_ms == 0 || since_ms < before_ms)
+		atomic_store(&w->unread_since_ms, since_ms);
+}
+
 static void assigned(void *arg, const char *topic, int32_t partition)
 {
 	struct worker *w = arg;
@@ -330,6 +351,7 @@ static void revoked(void *arg, const char *topic, int32_t partition)
 	struct partition *p = partition_of(w, id);
 	int64_t now = clock_mono_ms();
 
+	lose_sight(w);
 	if (w->revoking_since_ms == 0)
 		w->revoking_since_ms = now; /* one wait for all partitions of a rebalance */
 	offsets_close(w->offsets, id, w->revoking_since_ms + REVOKE_WAIT_MS - now);
@@ -413,7 +435,10 @@ static void look_after(struct worker *w)
 		pace(w, &w->partitions[i]);
 	}
 	atomic_store(&w->ready, consumer_ready(w->consumer));
+	if (atomic_load(&w->unread_since_ms) > 0)
+		note_unread(w); /* that it is over shows at once */
 	if (now >= w->lag_at_ms) {
+		note_unread(w);
 		atomic_store(&w->lag, consumer_lag(w->consumer));
 		w->lag_at_ms = now + LAG_EVERY_MS;
 	}
@@ -443,6 +468,7 @@ static void join_again(struct worker *w)
 	struct err err;
 
 	atomic_store(&w->ready, false);
+	lose_sight(w);
 	for (size_t i = 0; i < w->n_partitions; i++) {
 		offsets_close(w->offsets, w->partitions[i].id, 0);
 		drop_held(w, &w->partitions[i]);
@@ -533,6 +559,7 @@ int worker_new(
 	w->kafka = conf;
 	pthread_mutex_init(&w->turns, NULL);
 	atomic_store(&w->lag, -1);
+	atomic_store(&w->unread_since_ms, clock_wall_ms());
 	atomic_store(&w->begin_until_ms, INT64_MAX);
 	copy_options(w, o);
 	w->offsets = offsets_new();
@@ -597,7 +624,10 @@ int64_t worker_lag(struct worker *w)
 
 int64_t worker_oldest_ms(struct worker *w)
 {
-	int64_t since_ms, now = clock_wall_ms();
+	int64_t since_ms = INT64_MAX, unread_ms = atomic_load(&w->unread_since_ms), now = clock_wall_ms();
 
-	return offsets_oldest(w->offsets, &since_ms) && since_ms < now ? now - since_ms : 0;
+	(void)offsets_oldest(w->offsets, &since_ms);
+	if (unread_ms > 0 && unread_ms < since_ms)
+		since_ms = unread_ms;
+	return since_ms < now ? now - since_ms : 0;
 }

@@ -71,9 +71,12 @@ bool worker_was_put_back(const struct worker_job *job);
 
 bool worker_ready(struct worker *w);  /* has its partitions; any thread */
 int64_t worker_lag(struct worker *w); /* records behind; -1: not known */
-/* How long the oldest record in hand waits to be settled, from its timestamp or from when it was due, of
- * background topics from when it was read; 0: none does. It grows while a handler does not end, or fails
- * again and again. Any thread. */
+/* How long the oldest record of this member's partitions waits to be settled, from its timestamp or from when
+ * it was due, of background topics from when it was read; 0: none does. The first of each partition is in
+ * hand within moments of its arrival; while that cannot be told (no partitions yet, none any more, one that
+ * does not answer or does not bring what it has), it is the time for which it cannot, and not less than it
+ * was before. So it grows while a handler does not end or fails again and again, and while nothing is read.
+ * Any thread. */
 int64_t worker_oldest_ms(struct worker *w);
 
 #endif

@@ -234,33 +234,6 @@ static void what_was_not_settled_comes_again_to_the_next_member(void **state)
 	assert_false(s.out_of_order);
 }
 
-static void wait_age(struct worker *w, int64_t least_ms, int64_t most_ms)
-{
-	int64_t until = clock_mono_ms() + WAIT_MS, age_ms;
-
-	while (((age_ms = worker_oldest_ms(w)) < least_ms || age_ms > most_ms) && clock_mono_ms() < until)
-		clock_sleep_ms(10);
-	assert_in_range(age_ms, least_ms, most_ms);
-}
-
-static void what_is_not_settled_grows_old_and_what_is_not_due_does_not(void **state)
-{
-	struct seen s = {.lock = PTHREAD_MUTEX_INITIALIZER, .never = true};
-	struct kit *kit = *state;
-	struct worker *w = start_delayed(kit, &s);
-
-	wait_ready(w);
-	assert_int_equal(worker_oldest_ms(w), 0);
-	atomic_store(&s.hold, true);
-	publish_all(kit);
-	wait_age(w, 1000, WAIT_MS); /* handlers hang */
-	atomic_store(&s.hold, false);
-	wait_count(&s, (KEYS - 1) * EACH);
-	wait_age(w, 0, 0); /* those of the key 'a' are due tomorrow */
-	worker_stop(w, 0);
-	worker_free(&w);
-}
-
 static void a_member_that_settled_everything_leaves_nothing_to_the_next(void **state)
 {
 	struct seen first = {.lock = PTHREAD_MUTEX_INITIALIZER}, next = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -500,7 +473,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KIT_CASE(records_of_one_key_are_handled_in_order_and_all_are_settled),
 		KIT_CASE(what_was_not_settled_comes_again_to_the_next_member),
-		KIT_CASE(what_is_not_settled_grows_old_and_what_is_not_due_does_not),
 		KIT_CASE(a_member_that_settled_everything_leaves_nothing_to_the_next),
 		KIT_CASE(a_record_waits_for_its_time_and_those_of_its_partition_behind_it),
 		KIT_CASE(a_partition_that_waited_when_the_group_changed_goes_on_after_it),

@@ -24,7 +24,8 @@ struct metric api_proxy_metrics[N_API_PROXY_METRICS] = {
 	[M_LAG] = METRIC_GAUGE(
 		"wxbus_api_proxy_topic_lag", NULL, "Requests on the topic that are not yet settled."),
 	[M_OLDEST] = METRIC_GAUGE("wxbus_api_proxy_oldest_record_age_seconds", "group",
-		"Age of the oldest record that a consumer group has read and not settled; 0: none."),
+		"Age of the oldest record that a consumer group has not settled; while a partition cannot be "
+		"read, since when at least; 0: none."),
 	[M_AUDIT_LOST] = METRIC_COUNTER("wxbus_api_proxy_audit_lost_total", NULL,
 		"Calls that are not in the table of calls: the database was away too long, or gave no "
 		"answer."),

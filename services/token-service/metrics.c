@@ -48,8 +48,8 @@ struct metric token_service_metrics[N_TOKEN_SERVICE_METRICS] = {
 	[M_FANS_LAG] = METRIC_GAUGE("wxbus_token_service_messages_lag", NULL,
 		"Records of messages and messages.test not looked at yet for unsubscriptions."),
 	[M_OLDEST] = METRIC_GAUGE("wxbus_token_service_oldest_event_age_seconds", "where",
-		"Age of the oldest event not settled: in hand from platform-events or messages, or in the "
-		"database; 0: none."),
+		"Age of the oldest event not settled, of platform-events, of messages (while a partition "
+		"cannot be read, since when at least) and in the database; 0: none."),
 	[M_DUE] = METRIC_GAUGE("wxbus_token_service_tokens_due", NULL,
 		"Tokens whose refresh is due, of accounts and platforms; of each platform's accounts at most "
 		"10,000 are counted."),

@@ -16,7 +16,9 @@ struct metric sdk_metrics[N_SDK_METRICS] = {
 	[M_LAG] = METRIC_GAUGE("wxbus_business_lag_records", NULL,
 		"Records behind the end of the topics, those that wait for a retry's time included."),
 	[M_OLDEST] = METRIC_GAUGE("wxbus_business_oldest_event_age_seconds", NULL,
-		"Age of the oldest event read and not settled, a retry's from when it was due; 0: none."),
+		"Age of the oldest event not settled, a retry's from when it was due; while a partition "
+		"cannot "
+		"be read, since when at least; 0: none."),
 	[M_STOPPED] = METRIC_GAUGE("wxbus_business_stopped_records", NULL,
 		"Records that wait, and their partitions with them, because Kafka does not take their retry "
 		"or "
