@@ -1,7 +1,9 @@
 """docker-compose.yml and deploy/kubernetes, without an engine or a cluster: they give each program what it asks for and
-nothing that it has no need of, keep what they promise of every container, and are what Kubernetes' own schemas allow."""
+nothing that it has no need of, keep what they promise of every container, and are what the published schemas of
+Kubernetes and KEDA allow."""
 
 import json
+import pathlib
 import re
 import shutil
 import subprocess
@@ -12,23 +14,16 @@ import pytest
 import yaml
 
 from wxbusdev import debian, paths
-from wxbusdev.child import ChildError
 from wxbusdev.deployment import BUSINESSES
 
 OVERLAYS = ("dev", "production")
-KUBERNETES = "1.34"                     # the version whose schemas the files must meet
-VALIDATOR = "1.37.0"                    # of kubernetes-validate, which brings the schemas along
+KUBERNETES = ("1.34", "1.37")           # the files must meet the schemas of the oldest and of the newest of these
 KUSTOMIZE_MAJOR = 5
 DRAIN_S = int(re.search(r"#define SERVICE_DRAIN_MS (\d+)", (paths.ROOT / "common/service/service.h").read_text())
               .group(1)) // 1000
 COMPOSE = yaml.safe_load((paths.ROOT / "docker-compose.yml").read_text())
 OURS = ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", *BUSINESSES)
 SECRET = re.compile(r"(?i)password=|postgresql://[^@\s]*:[^@\s]*@|-----BEGIN|[A-Za-z0-9+/]{43}=")
-
-
-def fields(known, *required):
-    """A JSON Schema: an object with these, and no others."""
-    return {"type": "object", "properties": known, "required": list(required), "additionalProperties": False}
 
 
 def settings_of(program):
@@ -57,36 +52,6 @@ def check_settings(program, given):
     plain = {name if name in known else name.removesuffix("_FILE") for name in given}
     assert plain <= known, (program, plain - known)
     assert required <= plain, (program, required - plain)
-
-
-# KEDA's own are no schemas of Kubernetes': the fields and kinds of a ScaledObject and of the triggers that we use, as
-# https://keda.sh/docs/2.18/reference/scaledobject-spec/ and .../scalers/apache-kafka/, .../scalers/cpu/ list them.
-NUMBER_AS_TEXT = {"type": "string", "pattern": "^[1-9][0-9]*$"}
-FLAG_AS_TEXT = {"enum": ["true", "false"]}
-TRIGGERS = {
-    "kafka": fields({"bootstrapServers": {"type": "string", "pattern": r"^[^\s:]+:\d+(,[^\s:]+:\d+)*$"}, "consumerGroup": {"type": "string"},
-                     "topic": {"type": "string"}, "lagThreshold": NUMBER_AS_TEXT, "activationLagThreshold": NUMBER_AS_TEXT,
-                     "offsetResetPolicy": {"enum": ["latest", "earliest"]}, "allowIdleConsumers": FLAG_AS_TEXT,
-                     "scaleToZeroOnInvalidOffset": FLAG_AS_TEXT, "excludePersistentLag": FLAG_AS_TEXT,
-                     "limitToPartitionsWithLag": FLAG_AS_TEXT, "version": {"type": "string"}, "partitionLimitation": {"type": "string"}},
-                    "bootstrapServers", "consumerGroup", "topic", "lagThreshold"),
-    "cpu": fields({"value": NUMBER_AS_TEXT, "containerName": {"type": "string"}}, "value"),
-}
-COUNT = {"type": "integer", "minimum": 0}
-SCALED_OBJECT = fields({
-    "apiVersion": {"const": "keda.sh/v1alpha1"}, "kind": {"const": "ScaledObject"}, "metadata": {"type": "object"},
-    "spec": fields({
-        "scaleTargetRef": fields({"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "name": {"type": "string"},
-                                  "envSourceContainerName": {"type": "string"}}, "name"),
-        "pollingInterval": COUNT, "cooldownPeriod": COUNT, "initialCooldownPeriod": COUNT, "idleReplicaCount": COUNT,
-        "minReplicaCount": COUNT, "maxReplicaCount": COUNT, "fallback": {"type": "object"}, "advanced": {"type": "object"},
-        "triggers": {"type": "array", "minItems": 1, "items": {"oneOf": [
-            fields({"type": {"const": kind}, "name": {"type": "string"}, "metadata": metadata, "useCachedMetrics": {"type": "boolean"},
-                    "metricType": {"enum": ["AverageValue", "Value"] if kind == "kafka" else ["Utilization", "AverageValue"]},
-                    "authenticationRef": fields({"name": {"type": "string"}, "kind": {"type": "string"}}, "name")},
-                   "type", "metadata") for kind, metadata in TRIGGERS.items()]}},
-    }, "scaleTargetRef", "triggers"),
-}, "apiVersion", "kind", "metadata", "spec")
 
 
 # --- Dockerfile --------------------------------------------------------------------------------------------------
@@ -195,26 +160,21 @@ def test_compose_makes_every_key_file(tmp_path):
 # --- deploy/kubernetes -------------------------------------------------------------------------------------------
 
 def kustomize_command():
-    """What renders an overlay: a kubectl that is new enough, else None."""
-    candidates = [shutil.which("kubectl")]
-    try:
-        candidates.append(str(debian.unpacked("kubernetes-client") / "usr" / "bin" / "kubectl"))
-    except (ChildError, OSError):
-        pass
-    for kubectl in filter(None, candidates):
-        answer = subprocess.run([kubectl, "version", "--client", "-o", "json"], capture_output=True, text=True, check=False)
-        version = re.search(r'"kustomizeVersion": "v(\d+)', answer.stdout)
+    """What renders an overlay: the kubectl of PATH if it is new enough, else Debian 13's."""
+    for find in (lambda: shutil.which("kubectl"), lambda: debian.unpacked("kubectl", "trixie") / "usr/bin/kubectl"):
+        kubectl = find()
+        answer = kubectl and subprocess.run([str(kubectl), "version", "--client", "-o", "json"], capture_output=True,
+                                            text=True, check=False)
+        version = answer and re.search(r'"kustomizeVersion": "v(\d+)', answer.stdout)
         if version and int(version.group(1)) >= KUSTOMIZE_MAJOR:
-            return [kubectl, "kustomize"]
-    return None
+            return [str(kubectl), "kustomize"]
+    raise AssertionError(f"no kubectl with Kustomize {KUSTOMIZE_MAJOR} or later")
 
 
 @pytest.fixture(scope="module")
 def rendered():
     """{overlay: its documents}"""
     command = kustomize_command()
-    if not command:
-        pytest.skip(f"neither PATH nor Debian has a kubectl with Kustomize {KUSTOMIZE_MAJOR} or later")
     found = {}
     for overlay in OVERLAYS:
         text = subprocess.run([*command, str(paths.ROOT / "deploy" / "kubernetes" / "overlays" / overlay)],
@@ -224,26 +184,66 @@ def rendered():
 
 
 @pytest.fixture(scope="module")
-def validate(tmp_path_factory):
-    """validate(documents): what Kubernetes' schemas say against them, strictly; "" if nothing."""
-    folder = paths.cache_dir() / f"kubernetes-validate-{VALIDATOR}"
-    if not (folder / "done").exists():
-        install = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-input", "--target", str(folder),
-                                  "--upgrade", f"kubernetes-validate=={VALIDATOR}"],
-                                 stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        if install.returncode != 0:
-            pytest.skip("kubernetes-validate cannot be had here")
-        (folder / "done").touch()
+def published():
+    """{name: folder} of what kubernetes/install.sh brings."""
+    script = pathlib.Path(__file__).resolve().parent / "kubernetes" / "install.sh"
+    answer = subprocess.run([str(script), str(paths.cache_dir() / "kubernetes")], stdin=subprocess.DEVNULL,
+                            capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return {name: pathlib.Path(folder) for name, folder in
+            (line.split("=", 1) for line in answer.stdout.splitlines() if line.startswith(("VALIDATE=", "KEDA=")))}
+
+
+@pytest.fixture(scope="module")
+def validate(published, tmp_path_factory):
+    """validate(documents, version): what Kubernetes' schemas say against them, strictly; "" if nothing."""
     path = tmp_path_factory.mktemp("kubernetes") / "documents.yaml"
 
-    def check(documents):
+    def check(documents, version):
         path.write_text(yaml.safe_dump_all(documents))
-        answer = subprocess.run([sys.executable, "-m", "kubernetes_validate", "-k", KUBERNETES, "--strict", "--no-warn",
-                                 "--quiet", str(path)], env={"PYTHONPATH": str(folder), "PATH": "/usr/bin:/bin"},
+        answer = subprocess.run([sys.executable, "-m", "kubernetes_validate", "-k", version, "--strict", "--no-warn",
+                                 "--quiet", str(path)], env={"PYTHONPATH": str(published["VALIDATE"]), "PATH": "/usr/bin:/bin"},
                                 capture_output=True, text=True, check=False)
         return "" if answer.returncode == 0 else answer.stdout + answer.stderr
 
     return check
+
+
+def strict(schema):
+    """KEDA's schema with what the API server says of a field that it does not know: that it is wrong."""
+    if isinstance(schema, list):
+        return [strict(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: strict(value) for name, value in schema.items()}
+    if "properties" in closed and not closed.get("x-kubernetes-preserve-unknown-fields"):
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+@pytest.fixture(scope="module")
+def keda(published):
+    """(the schema of a ScaledObject, {scaler: {its parameter: what KEDA says of it}}), as KEDA generates them."""
+    definition = yaml.safe_load((published["KEDA"] / "config/crd/bases/keda.sh_scaledobjects.yaml").read_text())
+    version, = [one for one in definition["spec"]["versions"] if one["name"] == "v1alpha1" and one["served"]]
+    scalers = json.loads((published["KEDA"] / "schema/generated/scalers-schema.json").read_text())["scalers"]
+    schema = strict(version["schema"]["openAPIV3Schema"])
+    schema["properties"]["metadata"] = {"type": "object"}               # Kubernetes' own
+    return jsonschema.Draft202012Validator(schema), {
+        one["type"]: {parameter["name"]: parameter for parameter in one["parameters"]} for one in scalers}
+
+
+def wrong_parameters(trigger, scalers):
+    """The names in its metadata that KEDA does not read there, has given up or gives other values, and those it misses."""
+    known = scalers[trigger["type"]]
+    wrong = set()
+    for name, value in trigger["metadata"].items():
+        parameter = known.get(name, {})
+        if not parameter.get("metadataVariableReadable") or "deprecated" in parameter or \
+                value not in parameter.get("allowedValue", [value]):
+            wrong.add(name)
+    return wrong | {name for name, parameter in known.items() if name not in trigger["metadata"] and not
+                    (parameter.get("optional") or "default" in parameter)}
 
 
 def of_kind(documents, *kinds):
@@ -254,17 +254,17 @@ def name_of(document):
     return document["metadata"]["name"]
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_kubernetes_files_meet_the_schemas(rendered, validate, overlay):
-    known = [one for one in rendered[overlay] if not one["apiVersion"].startswith("keda.sh/")]
-    assert len(known) > 20
-    assert validate(known) == ""
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_kubernetes_files_meet_the_schemas(rendered, validate, version):
+    known = [[one for one in rendered[overlay] if not one["apiVersion"].startswith("keda.sh/")] for overlay in OVERLAYS]
+    assert min(map(len, known)) > 20
+    assert validate(sum(known, []), version) == ""
 
 
 def test_a_file_that_does_not_meet_the_schemas_is_noticed(rendered, validate):
     broken = json.loads(json.dumps(of_kind(rendered["dev"], "Deployment")[0]))
     broken["spec"]["template"]["spec"]["containers"][0]["readynessProbe"] = {}
-    assert "readynessProbe" in validate([broken])
+    assert "readynessProbe" in validate([broken], KUBERNETES[-1])
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -330,20 +330,33 @@ def test_kubernetes_scales_and_survives_evictions(rendered):
     assert {one["spec"]["replicas"] for one in of_kind(dev, "Deployment")} == {1}
 
 
-def test_scaled_objects_are_what_keda_allows(rendered):
-    allowed = jsonschema.Draft202012Validator(SCALED_OBJECT)
+def test_scaled_objects_are_what_keda_allows(rendered, keda):
+    allowed, scalers = keda
     scaled = of_kind(rendered["production"], "ScaledObject")
     assert len(scaled) == 1 + len(BUSINESSES)
     for one in scaled:
         allowed.validate(one)
         spec = one["spec"]
-        assert spec["minReplicaCount"] <= spec["maxReplicaCount"]
+        assert spec["minReplicaCount"] <= spec["maxReplicaCount"] and spec["triggers"]
+        assert [wrong_parameters(trigger, scalers) for trigger in spec["triggers"]] == [set()] * len(spec["triggers"])
+        # Optional for KEDA, which then counts the lag of every topic of the group: of retries that are not due, too.
+        assert "topic" in spec["triggers"][0]["metadata"]
         target, = [each for each in of_kind(rendered["production"], "Deployment") if name_of(each) == spec["scaleTargetRef"]["name"]]
         # KEDA measures CPU against what a container requests.
         assert "cpu" in target["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]
-        for wrong in ({"minReplicas": 1}, {"triggers": []}, {"maxReplicaCount": "12"},
-                      {"triggers": [{"type": "kafka", "metadata": {**spec["triggers"][0]["metadata"], "lagThreshold": 500}}]}):
-            assert not allowed.is_valid({**one, "spec": {**spec, **wrong}}), wrong
+
+
+def test_what_keda_does_not_allow_is_noticed(rendered, keda):
+    allowed, scalers = keda
+    one = of_kind(rendered["production"], "ScaledObject")[0]
+    trigger = one["spec"]["triggers"][0]
+    for wrong in ({"minReplicas": 1}, {"maxReplicaCount": "12"}, {"scaleTargetRef": {}}, {"triggers": [{"type": "kafka"}]},
+                  {"triggers": [{**trigger, "metadata": {**trigger["metadata"], "lagThreshold": 500}}]}):
+        assert not allowed.is_valid({**one, "spec": {**one["spec"], **wrong}}), wrong
+    for metadata, named in (({"lagTreshold": "5"}, {"lagTreshold"}), ({"password": "x"}, {"password"}),
+                            ({"offsetResetPolicy": "newest"}, {"offsetResetPolicy"})):
+        assert wrong_parameters({**trigger, "metadata": {**trigger["metadata"], **metadata}}, scalers) == named
+    assert wrong_parameters({"type": "kafka", "metadata": {}}, scalers) >= {"bootstrapServers", "consumerGroup"}
 
 
 def test_kubernetes_closes_what_is_not_named(rendered):
