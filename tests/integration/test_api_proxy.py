@@ -285,16 +285,16 @@ def test_a_refused_token_is_refreshed_for_the_topic_too(bench):
 
 
 def test_a_repeated_request_id_is_called_once_and_answered_again(bench):
-    def published():
-        return [bench.proxy.metric("wxbus_api_proxy_results_total", outcome=outcome) for outcome in ("ok", "rejected")]
+    def rejected():                     # of other outcomes an earlier test's may still be counted
+        return bench.proxy.metric("wxbus_api_proxy_results_total", outcome="rejected")
 
-    ok, rejected = published()
+    before = rejected()
     with bench.results() as results:
         bench.weixin.plan(SEND, {"errcode": 45047, "errmsg": "out of response count limit"}, OK)
         bench.request("again-1")
         bench.request("again-1")
         first, second = results.wait_for(lambda record: record.event_id == "again-1", count=2)
-    wait_until(lambda: published() == [ok, rejected + 2], 10, "each published result is counted by its outcome")
+    wait_until(lambda: rejected() == before + 2, 10, "each published result is counted by its outcome")
     assert first.value == second.value and first.json["outcome"] == "rejected" and first.json["errcode"] == 45047
     assert len(bench.weixin.to(SEND)) == 1
 
