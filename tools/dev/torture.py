@@ -17,13 +17,15 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
 from wxbusdev import paths
 
 ORDERLY = b"out of memory, the process stops"
 KINDS = ("alloc", "io")
 OUTCOMES = ("passed", "failed", "stopped", "aborted", "CRASHED", "HUNG")
-_TIMEOUT_S = 120
+_TIMEOUT_S = 120                        # or, of a test that takes long anyway, several times what it takes
+_TIMES_ITS_OWN = 4
 _TRIES = 3                              # on a busy machine
 
 
@@ -40,6 +42,7 @@ class Torture:
     def __init__(self, most, seed):
         self._most, self._random = most, random.Random(seed)
         self._library = paths.build_dir() / "test" / "wxbus_failing.so"
+        self._timeout_s = {}                # by test
 
     def numbers(self, count):
         """All of them; of many, the first half of what there is time for and others by chance."""
@@ -52,7 +55,9 @@ class Torture:
         """{"alloc": n, "io": n} of a run in which nothing fails; None: it does not pass."""
         for _ in range(_TRIES):
             with tempfile.NamedTemporaryFile() as file:
-                code, output = self._run(test, {"WXBUS_FAIL_COUNTS": file.name})
+                began = time.monotonic()
+                code, output = self._run(test, {"WXBUS_FAIL_COUNTS": file.name}, _TIMES_ITS_OWN * _TIMEOUT_S)
+                self._timeout_s[test] = max(_TIMEOUT_S, _TIMES_ITS_OWN * (time.monotonic() - began))
                 text = pathlib.Path(file.name).read_text()
             match = re.match(r"alloc (\d+) io (\d+)$", text.strip())
             if code == 0 and match:
@@ -62,7 +67,7 @@ class Torture:
 
     def try_one(self, test, kind, number):
         """(outcome, what it printed)"""
-        code, output = self._run(test, {"WXBUS_FAIL": f"{kind}:{number}"})
+        code, output = self._run(test, {"WXBUS_FAIL": f"{kind}:{number}"}, self._timeout_s[test])
         if code is None:
             return "HUNG", output
         if code < 0 and code != -6:
@@ -71,11 +76,11 @@ class Torture:
             return ("stopped" if ORDERLY in output else "aborted"), output
         return ("passed" if code == 0 else "failed"), output
 
-    def _run(self, test, settings):
+    def _run(self, test, settings, timeout_s):
         try:
             done = subprocess.run([str(test)], env={**os.environ, "LD_PRELOAD": str(self._library), **settings},
                                   cwd=test.parent, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, timeout=_TIMEOUT_S, check=False)
+                                  stderr=subprocess.STDOUT, timeout=timeout_s, check=False)
         except subprocess.TimeoutExpired as error:
             return None, error.output or b""
         return done.returncode, done.stdout
