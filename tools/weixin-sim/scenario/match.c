@@ -60,6 +60,35 @@ static const struct json *operand(const struct json *expected, const char **name
 	return (*name_out)[0] == '$' ? value : NULL;
 }
 
+/* Whether the operator exists and takes this; a text with a variable may become anything. */
+static bool takes(const char *name, const struct json *operand)
+{
+	enum json_kind kind = json_kind(operand);
+	bool open = kind == JSON_STRING && strstr(json_str(operand), "${");
+
+	if (strcmp(name, "$any") == 0)
+		return json_bool(operand, false);
+	if (strcmp(name, "$contains") == 0)
+		return kind == JSON_STRING;
+	return (strcmp(name, "$at_least") == 0 || strcmp(name, "$at_most") == 0) &&
+	       (kind == JSON_INT || open);
+}
+
+const char *match_flaw(const struct json *expected)
+{
+	const char *name = NULL, *flaw = NULL;
+	const struct json *value = operand(expected, &name);
+	size_t it = 0;
+
+	if (value)
+		return takes(name, value) ? NULL : name;
+	for (size_t i = 0; json_kind(expected) == JSON_ARRAY && i < json_len(expected) && !flaw; i++)
+		flaw = match_flaw(json_at(expected, i));
+	while (json_kind(expected) == JSON_OBJECT && !flaw && json_next(expected, &it, &name, &value))
+		flaw = name[0] == '$' ? name : match_flaw(value);
+	return flaw;
+}
+
 static bool operate(
 	struct difference *d, const char *name, const struct json *operand, const struct json *actual)
 {

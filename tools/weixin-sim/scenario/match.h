@@ -10,10 +10,13 @@
 
 /* Whether `actual` is as expected: an object has at least the expected members, an array as many values,
  * anything else is equal. An object with one of these members alone stands for more than one value:
- * {"$contains":"text"},
- * {"$at_least":N}, {"$at_most":N}, {"$any":true} (there, whatever it is). False: `why` (empty) says where and
- * how it differs. */
+ * {"$contains":"text"}, {"$at_least":N}, {"$at_most":N}, {"$any":true} (there, whatever it is). False: `why`
+ * (empty) says where and how it differs. */
 bool match(const struct json *expected, const struct json *actual, struct buf *why);
+
+/* The first member of `expected` that begins with "$" and is none of these: nothing could ever match it, and
+ * who expects that nothing does would not notice. NULL: none. `expected` may still have its "${name}". */
+const char *match_flaw(const struct json *expected);
 
 /* The value at "a.b.0"; NULL: there is none. "" is `j` itself. */
 const struct json *match_at(const struct json *j, const char *path);

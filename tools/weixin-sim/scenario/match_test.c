@@ -55,6 +55,34 @@ static void operators_stand_for_more_than_one_value(void **state)
 	check("{\"a\":{\"$any\":true}}", "{}", "a is nothing, not true");
 }
 
+static void an_operator_that_is_none_is_found(void **state)
+{
+	static const struct {
+		const char *expected, *flaw;
+	} cases[] = {
+		{"{\"a\":{\"$contains\":\"x\"},\"b\":[{\"$at_least\":1},{\"$at_most\":\"${n}\"}],\"c\":{\"$"
+		 "any\":true}}",
+			NULL},
+		{"{\"a\":\"$x\",\"b\":{},\"c\":null}", NULL},
+		{"{\"a\":[1,{\"b\":{\"$atleast\":1}}]}", "$atleast"},
+		{"{\"a\":{\"$at_least\":1,\"$at_most\":2}}", "$at_least"},
+		{"{\"a\":{\"b\":1,\"$any\":true}}", "$any"},
+		{"{\"$any\":false}", "$any"},
+		{"{\"$contains\":1}", "$contains"},
+		{"{\"$at_least\":\"1\"}", "$at_least"},
+		{"{\"$at_most\":1.5}", "$at_most"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct json *expected = parse(cases[i].expected);
+		const char *flaw = match_flaw(expected);
+
+		assert_string_equal(flaw ? flaw : "", cases[i].flaw ? cases[i].flaw : "");
+		json_free(&expected);
+	}
+}
+
 static void a_long_value_is_shown_up_to_a_whole_character(void **state)
 {
 	char actual[1000] = "\"", *end = actual + 1;
@@ -127,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TESTING_CASE(a_part_of_an_object_is_enough_but_all_of_an_array),
 		TESTING_CASE(operators_stand_for_more_than_one_value),
+		TESTING_CASE(an_operator_that_is_none_is_found),
 		TESTING_CASE(a_long_value_is_shown_up_to_a_whole_character),
 		TESTING_CASE(a_path_leads_through_objects_and_arrays),
 		TESTING_CASE(names_are_replaced_by_what_they_stand_for),

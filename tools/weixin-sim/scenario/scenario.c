@@ -157,6 +157,15 @@ static int check_path(enum step_kind kind, const char *path, struct check *c)
 	return 0;
 }
 
+static int check_expected(const struct json *expected, struct check *c)
+{
+	const char *flaw = match_flaw(expected);
+
+	return flaw ? wrong(c->err, c->place, "%.60s is no operator, has another value, or is not alone",
+			      flaw)
+		    : 0;
+}
+
 static int check_save(const struct json *save, struct check *c)
 {
 	const struct json *path;
@@ -189,6 +198,8 @@ static int check_member(enum step_kind kind, const char *name, const struct json
 		return -1;
 	if (strcmp(name, "post") == 0 || strcmp(name, "get") == 0)
 		rc = check_path(kind, json_str(value), c);
+	else if (strcmp(name, "record") == 0 || strcmp(name, "expect") == 0)
+		rc = check_expected(value, c);
 	c->place[len] = '\0';
 	return rc;
 }

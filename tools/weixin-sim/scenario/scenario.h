@@ -12,7 +12,7 @@
  * people write. The README describes it. Everything that can be judged without playing it is judged first. */
 struct scenario {
 	struct json *root;
-	struct json *variables; /* in `root` or its own; what "${name}" stands for */
+	struct json *variables; /* a copy of those in `root`; what "${name}" stands for */
 };
 
 /* "${i}" in a repeated step: which time it is, from 0. */
@@ -36,7 +36,7 @@ struct scenario_step {
 	int64_t at_once;           /* the same: so many of them under way at a time */
 };
 
-/* Whether the admin port has this method and path; for scenario_check(). */
+/* Whether the admin port has this method and path; for scenario_init(). */
 typedef bool (*scenario_knows)(const char *method, const char *path);
 
 /* ERR_REJECT: no JSON; the text names the line and the column. `root` is not checked yet. */

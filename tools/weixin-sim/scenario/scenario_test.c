@@ -95,6 +95,10 @@ static void a_bad_scenario_is_refused_with_its_place(void **state)
 			"steps[0].with: nothing has given ${b} a value"},
 		{"{\"steps\":[{\"post\":\"push/ticket\",\"with\":{\"a\":\"${b}\"},\"save\":{\"b\":\"c\"}}]}",
 			"steps[0].with: nothing has given ${b} a value"},
+		{"{\"steps\":[{\"record\":{\"ms\":{\"$atleast\":1}},\"count\":0}]}",
+			"steps[0].record: $atleast is no operator"},
+		{"{\"steps\":[{\"get\":\"fans\",\"expect\":[{\"a\":{\"$at_most\":\"1\"}}]}]}",
+			"steps[0].expect: $at_most is no operator"},
 	};
 	struct scenario s;
 
