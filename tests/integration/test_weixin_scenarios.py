@@ -11,6 +11,7 @@ import pytest
 from test_weixin_sim import (ACCOUNT, COMPONENT, FAN, KEY, SECRET, SEND, TOKEN, Weixin, answer_release_check,  # noqa: F401
                              process, receiver, sim)
 from wxbusdev import paths
+from wxbusdev.child import wait_until
 from wxbusdev.service import http_request
 
 PROGRAM = paths.build_dir() / "bin" / "weixin-sim"
@@ -83,6 +84,23 @@ def test_a_command_stays_until_it_is_told_to_end(receiver, tmp_path):           
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=20)
         assert process.returncode == 1 and "told to stop" in out
+
+
+def test_the_end_does_not_wait_for_a_message_that_a_release_check_awaits(receiver, tmp_path):   # noqa: F811
+    receiver.answer = lambda push: (200, b"")           # and no call after it
+    file = tmp_path / "check.json"
+    file.write_text(json.dumps({"steps": [
+        {"post": "platforms", "with": {"component_appid": COMPONENT, "app_secret": SECRET, "token": TOKEN,
+                                       "encoding_aes_key": KEY, "message_url": f"{receiver.url}/$APPID$"}},
+        {"post": "release-check", "with": {"component_appid": COMPONENT, "accounts": ["official"], "steps": ["api_text"],
+                                           "api_limit_ms": 60000}}]}))
+    with start(file) as process:                                                           # noqa: F811
+        admin = int([process.stdout.readline() for _ in range(2)][1].rsplit(":", 1)[1])
+        wait_until(lambda: b"QUERY_AUTH_CODE" in http_request(admin, "GET", "/admin/record?what=push", timeout_s=20)[2], 20,
+                   "the push and its answer")
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=40)
+    assert process.returncode == 1 and "told to stop" in out
 
 
 @pytest.mark.parametrize("text, why", [

@@ -48,11 +48,7 @@ int server_start(struct server *s, struct err *err)
 
 void server_stop(struct server *s)
 {
-	atomic_store(&s->sim.stopping, true);
-	record_stop(&s->sim.record);
-	state_lock(&s->sim.state);
-	pthread_cond_broadcast(&s->sim.state.received);
-	state_unlock(&s->sim.state);
+	sim_stop(&s->sim);
 	httpd_free(&s->admin);
 	httpd_free(&s->api);
 	ticker_free(&s->sim.jobs);

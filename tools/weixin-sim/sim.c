@@ -17,6 +17,15 @@ void sim_init(struct sim *sim)
 	atomic_init(&sim->msg_ids, (unsigned long long)clock_wall_ms() * 10000);
 }
 
+void sim_stop(struct sim *sim)
+{
+	atomic_store(&sim->stopping, true);
+	record_stop(&sim->record);
+	state_lock(&sim->state);
+	pthread_cond_broadcast(&sim->state.received);
+	state_unlock(&sim->state);
+}
+
 void sim_release(struct sim *sim)
 {
 	delivery_release(&sim->delivery);

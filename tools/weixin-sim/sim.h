@@ -37,6 +37,9 @@ struct sim {
 void sim_init(struct sim *sim);
 void sim_release(struct sim *sim);
 
+/* Ends what waits within it: for time to pass, an entry of the record, a message to a fan. Any thread. */
+void sim_stop(struct sim *sim);
+
 /* What Weixin takes for now, in all that it tells a platform. Its own terms run on the true clock. */
 static inline int64_t sim_told_ms(const struct sim *sim)
 {

@@ -78,7 +78,7 @@ void release_session_free(struct release_session **sp)
 	*sp = NULL;
 	if (!s)
 		return;
-	atomic_store(&s->sim.stopping, true);
+	sim_stop(&s->sim);
 	httpd_free(&s->api);
 	ticker_free(&s->sim.jobs);
 	ticker_free(&s->sim.ticker);

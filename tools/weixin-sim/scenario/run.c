@@ -113,8 +113,7 @@ static void *watch_signals(void *arg)
 	int sig;
 
 	sigwait(&w->signals, &sig);
-	atomic_store(&w->sim->stopping, true);
-	record_stop(&w->sim->record);
+	sim_stop(w->sim);
 	return NULL;
 }
 
