@@ -14,6 +14,7 @@ import threading
 import time
 
 import pytest
+from engine import run
 from images import BASE, COMPOSE_2, IMAGE, REVISION, SIM_IMAGE
 from stack import COMPONENT
 
@@ -186,15 +187,64 @@ def paused(stack, container):
         wait_until(lambda: stack.healthy(container), 60, "healthy after a pause", 0.2)
 
 
-def passed_on(stack, marker):
-    """{status: [how many ingresses nginx asked, ...]} of the pushes whose path has `marker`."""
+LINE = re.compile(r"(?P<status>\d+) [\d.]+ (?P<asked>\S+(, \S+)*) (-|\d+(, \d+)*) (?P<times>[\d.]+(, [\d.]+)*)$")
+
+
+def passed_on(stack, path):
+    """[(status, how many ingresses nginx asked, how long it waited for them in s), ...] of the pushes to this path."""
     container, = stack.containers("nginx")
-    found = {}
-    for line in stack.engine.docker("logs", container).stdout.splitlines():
-        if marker in line:
-            _, _, _, _, status, rest = line.split(" ", 5)
-            found.setdefault(int(status), []).append(rest.count(":8080"))
-    return found
+    lines = [line.split(" ", 4) for line in stack.engine.docker("logs", container).stdout.splitlines() if "/push/" in line]
+    found = [LINE.match(line[4]) for line in lines if line[3] == path]
+    return [(int(one["status"]), one["asked"].count(":8080"), sum(map(float, one["times"].split(", ")))) for one in found]
+
+
+@contextlib.contextmanager
+def unreachable(stack, container):
+    """Nothing that is sent to its port 8080 arrives, as with a container that is just gone."""
+    def rule(what):
+        run(["nsenter", "-t", stack.engine.inspect(container, ".State.Pid"), "-n",
+             "iptables", what, "INPUT", "-p", "tcp", "--dport", "8080", "-j", "DROP"])
+
+    rule("-I")
+    try:
+        yield
+    finally:
+        rule("-D")
+
+
+def test_an_ingress_that_is_just_gone_costs_a_moment_and_no_push(stack, caller_key):
+    """0.3 s, after which nginx asks the other one: in all less than Weixin's 5 s, and nothing is written twice."""
+    path, pushed = f"/push/{COMPONENT}/accounts/{ACCOUNT}", {}
+
+    def asked_both():
+        return [one for one in passed_on(stack, path) if one[1] == 2]
+
+    before = len(asked_both())
+    with unreachable(stack, list(stack.containers("ingress"))[0]):
+        while len(asked_both()) < before + 3 and len(pushed) < 40:
+            text = f"while one is gone {len(pushed)}"
+            pushed[text] = stack.sim.push_text(COMPONENT, ACCOUNT, FAN, text, retries=0)["answer"]
+    assert set(pushed.values()) == {"success"}
+    assert sorted(one["Content"] for one in stack.topic("messages") if one.get("Content") in pushed) == sorted(pushed)
+    both = asked_both()[before:]
+    assert len(both) >= 3 and {status for status, _, _ in both} == {200} and max(waited for _, _, waited in both) < 5
+
+
+@pytest.mark.long
+def test_an_ingress_that_is_just_gone_leaves_time_for_the_longest_wait(stack, caller_key):
+    """Kafka takes nothing meanwhile: the other ingress's 503 comes within Weixin's 5 s all the same."""
+    path = f"/push/{COMPONENT}/accounts/{ACCOUNT}"
+    before = len(passed_on(stack, path))
+    kafka, = stack.containers("kafka")
+    with unreachable(stack, list(stack.containers("ingress"))[0]), paused(stack, kafka), \
+            concurrent.futures.ThreadPoolExecutor(12) as pool:
+        pushed = list(pool.map(lambda number: stack.sim.push_text(COMPONENT, ACCOUNT, f"oComposeGone{number:016d}", "gone",
+                                                                  retries=0), range(12)))
+    seen = passed_on(stack, path)[before:]
+    print(f"answered after {sorted(one['ms'] for one in pushed)} ms; at nginx {sorted(seen)}")
+    assert {one["status"] for one in pushed} == {503} and max(one["ms"] for one in pushed) < 5000
+    assert {status for status, _, _ in seen} == {503} and {1, 2} == {asked for _, asked, _ in seen}
+    wait_until(lambda: stack.sim.push_text(COMPONENT, ACCOUNT, FAN, "on again")["answer"] == "success", 60, "a push")
 
 
 @pytest.mark.long
@@ -205,12 +255,14 @@ def test_nginx_passes_nothing_on_after_a_time_out_or_a_503(stack, caller_key):
     with paused(stack, ingresses[0]), concurrent.futures.ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: https(stack, "GET", path)[0], range(16)))
     assert set(answers) == {403, 504}
-    assert passed_on(stack, path) == {status: [1] * answers.count(status) for status in answers}
+    assert sorted((status, asked) for status, asked, _ in passed_on(stack, path)) == sorted((status, 1) for status in answers)
+    path = f"/push/{COMPONENT}/accounts/{ACCOUNT}"
+    before = len(passed_on(stack, path))
     kafka, = stack.containers("kafka")
     with paused(stack, kafka):
         pushed = stack.sim.push_text(COMPONENT, ACCOUNT, FAN, "while Kafka is paused", retries=0)
     assert pushed["status"] == 503 and 3000 < pushed["ms"] < 5000
-    assert passed_on(stack, f"/push/{COMPONENT}/accounts/{ACCOUNT}")[503] == [1]
+    assert [(status, asked) for status, asked, _ in passed_on(stack, path)[before:]] == [(503, 1)]
     wait_until(lambda: stack.sim.push_text(COMPONENT, ACCOUNT, FAN, "Kafka goes on")["answer"] == "success", 60, "a push")
 
 
