@@ -50,6 +50,7 @@ void metrics_release(void); /* forgets every table and frees the series */
 /* `value` of the label, or NULL for a metric without one. At most 256 values a metric; further ones are
  * counted under "other". */
 void metric_add(struct metric *m, const char *label_value, double by);
+/* A gauge's value; or the total of a counter that is counted elsewhere. */
 void metric_set(struct metric *m, const char *label_value, double to);
 void metric_observe_ms(struct metric *m, const char *label_value, int64_t ms);
 double metric_get(const struct metric *m, const char *label_value); /* tests; 0 if never touched */

@@ -16,11 +16,11 @@ struct metric ingress_metrics[N_INGRESS_METRICS] = {
 	[M_REPLYING] = METRIC_GAUGE("wxbus_ingress_replying", NULL, "Pushes that wait for a reply now."),
 	[M_PASSED_OVER] = METRIC_GAUGE("wxbus_ingress_groups_passed_over", NULL,
 		"Groups of repliers that missed too often and count as none."),
-	[M_MISSED] = METRIC_GAUGE("wxbus_ingress_verdicts_missed", NULL,
-		"Verdicts that did not come in time, since the start."),
+	[M_MISSED] = METRIC_COUNTER(
+		"wxbus_ingress_verdicts_missed_total", NULL, "Verdicts that did not come in time."),
 	[M_VERDICTS] =
 		METRIC_COUNTER("wxbus_ingress_verdicts_total", "verdict", "Records read from replies."),
-	[M_REBUILDS] = METRIC_GAUGE("wxbus_ingress_producer_rebuilds", NULL,
+	[M_REBUILDS] = METRIC_COUNTER("wxbus_ingress_producer_rebuilds_total", NULL,
 		"Producers made anew, after a fatal error or a time-out on the way."),
 	[M_DIRECTORY_ACCOUNTS] =
 		METRIC_GAUGE("wxbus_ingress_directory_accounts", NULL, "Accounts in the directory."),
