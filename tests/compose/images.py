@@ -11,7 +11,7 @@ from wxbusdev import paths
 from wxbusdev.child import ChildError
 
 BASE, IMAGE, SIM_IMAGE = "debian:trixie-slim", "wxbus:0.1.0", "wxbus-sim:0.1.0"
-STAND_IN, COMPOSE_2 = "wxbus-test-stand-in", "wxbus-test-compose-2"
+STAND_IN, COMPOSE_2, PROMETHEUS = "wxbus-test-stand-in", "wxbus-test-compose-2", "wxbus-test-prometheus"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 _PROGRAMS = "wxbus-test-programs"
 _HERE = pathlib.Path(__file__).resolve().parent
@@ -35,6 +35,7 @@ def make(engine, long):
     _build(engine, _HERE / "stand-in", STAND_IN, "--target", "stand-in")
     if long:
         _build(engine, _HERE / "stand-in", COMPOSE_2, "--target", "compose-2")
+        _build(engine, _HERE / "stand-in", PROMETHEUS, "--target", "prometheus")
 
 
 def _build(engine, context, tag, *options):

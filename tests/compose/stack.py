@@ -24,13 +24,14 @@ class Stack:
         self.engine = engine
         self.program = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
         self._folder = folder
-        self.https_port, self.http_port, self.api_port, sim_port = (free_port() for _ in range(4))
+        self.https_port, self.http_port, self.api_port, self.prometheus_port, sim_port = (free_port() for _ in range(5))
         shutil.copy(ROOT / "docker-compose.yml", folder)
         shutil.copytree(ROOT / "deploy", folder / "deploy")
         run([folder / "deploy" / "compose" / "make-secrets", "--sim", f"https://localhost:{self.https_port}", COMPONENT])
         with open(folder / ".env", "a", encoding="utf-8") as env:
             env.write(f"WXBUS_HTTPS_LISTEN=127.0.0.1:{self.https_port}\nWXBUS_HTTP_LISTEN=127.0.0.1:{self.http_port}\n"
-                      f"WXBUS_API_PROXY_PORT={self.api_port}\nWEIXIN_SIM_ADMIN_PORT={sim_port}\n")
+                      f"WXBUS_API_PROXY_PORT={self.api_port}\nWEIXIN_SIM_ADMIN_PORT={sim_port}\n"
+                      f"PROMETHEUS_PORT={self.prometheus_port}\n")
         self.certificate = folder / "secrets" / "tls.crt"
         self.platform = json.loads((folder / "secrets" / "platforms.json").read_text())["platforms"][0]
         self.sim = RunningSimulator(sim_port)

@@ -1,8 +1,13 @@
-"""What operators watch: alert rules that fire when they should, and dashboards and rules that name what exists."""
+"""What operators watch: alert rules that fire when they should, and dashboards and rules that name what exists.
+Prometheus is really run by tests/compose. Grafana is not: there is none to be had but as its published image; its files
+are held against what it documents, and against its own types."""
 
 import json
+import pathlib
 import re
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 import yaml
@@ -14,6 +19,7 @@ FOLDER = paths.ROOT / "deploy" / "observability"
 DASHBOARDS = sorted((FOLDER / "grafana" / "dashboards").glob("*.json"))
 RULES = yaml.safe_load((FOLDER / "alerts.yml").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
+COMPOSE = yaml.safe_load((paths.ROOT / "docker-compose.yml").read_text())["services"]
 SERVICES = ("wxbus-ingress", "wxbus-token-service", "wxbus-api-proxy", *BUSINESSES)
 
 
@@ -119,3 +125,76 @@ def test_prometheus_asks_every_service_at_its_own_port(exported):
         port = re.search(r"WXBUS_ADMIN_LISTEN.*?0\.0\.0\.0:(\d+)", text.stdout, re.DOTALL).group(1)
         assert job["dns_sd_configs"][0]["port"] == int(port)
         assert job["dns_sd_configs"][0]["names"] == [job["job_name"].removeprefix("wxbus-")]
+
+
+# https://grafana.com/docs/grafana/latest/administration/provisioning/
+DATA_SOURCE = {"name", "type", "access", "orgId", "uid", "url", "user", "database", "basicAuth", "basicAuthUser",
+               "withCredentials", "isDefault", "correlations", "jsonData", "secureJsonData", "version", "editable"}
+PROVIDER = {"name", "orgId", "folder", "folderUid", "type", "disableDeletion", "updateIntervalSeconds", "allowUiUpdates",
+            "editable", "options"}
+
+
+def provisioned(name):
+    path, = (FOLDER / "grafana" / "provisioning" / name).iterdir()
+    document = yaml.safe_load(path.read_text())
+    assert document.pop("apiVersion") == 1
+    (kind, entries), = document.items()
+    return kind, entries
+
+
+def test_grafana_is_given_its_dashboards_and_where_their_data_is():
+    mounts = dict(volume.split(":")[:2] for volume in COMPOSE["grafana"]["volumes"])
+    assert mounts["./deploy/observability/grafana/provisioning"] == "/etc/grafana/provisioning"     # where it looks
+    kind, (provider,) = provisioned("dashboards")
+    assert kind == "providers" and set(provider) <= PROVIDER and provider["type"] == "file"
+    assert provider["options"] == {"path": mounts["./deploy/observability/grafana/dashboards"]}
+    kind, (source,) = provisioned("datasources")
+    assert kind == "datasources" and set(source) <= DATA_SOURCE
+    assert (source["type"], source["access"], source["isDefault"]) == ("prometheus", "proxy", True)
+    assert source["url"] == "http://prometheus:9090" and set(COMPOSE["grafana"]["networks"]) & set(COMPOSE["prometheus"]["networks"])
+    asked = {json.dumps(panel["datasource"]) for path in DASHBOARDS for panel in json.loads(path.read_text())["panels"]}
+    assert asked == {json.dumps({"type": source["type"], "uid": source["uid"]})}
+
+
+def wrong_for_grafana(*boards):
+    """{(place in `boards`, line), ...}: what Grafana's own types, of its version in docker-compose.yml, say against them."""
+    here = pathlib.Path(__file__).resolve().parent / "grafana"
+    version = re.search(r"grafana/grafana:([\d.]+)", COMPOSE["grafana"]["image"]).group(1)
+    folder = paths.cache_dir() / f"grafana-{version}"
+    answer = subprocess.run([str(here / "install.sh"), str(folder), version], stdin=subprocess.DEVNULL, capture_output=True,
+                            text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        shutil.copy(here / "types.ts", work)
+        for number, board in enumerate(boards):
+            (pathlib.Path(work) / f"board{number}.ts").write_text("\n".join(as_typescript(board)))
+        answer = subprocess.run([str(folder / "node_modules" / ".bin" / "tsc"), "--noEmit", "--strict", "--skipLibCheck",
+                                 "--moduleResolution", "node", "--target", "es2022", "--module", "es2022",
+                                 *(f"board{number}.ts" for number in range(len(boards)))],
+                                cwd=work, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    found = {(int(number), line) for number, line in re.findall(r"^board(\d+)\.ts(.*)", answer.stdout, re.MULTILINE)}
+    assert (answer.returncode == 0) == (not found), answer.stdout + answer.stderr
+    return found
+
+
+def as_typescript(board):
+    yield "import type { Dashboard, Options, Target } from './types';"
+    panels = []
+    for number, panel in enumerate(board["panels"]):
+        kind, options, targets = (json.dumps(panel.get(name, {})) for name in ("type", "options", "targets"))
+        yield f"export const options{number}: Options[{kind}] = {options};"
+        yield f"export const targets{number}: Target[] = {targets};"
+        panels.append({name: value for name, value in panel.items() if name not in ("options", "targets")})
+    yield f"export const dashboard: Dashboard = {json.dumps({**board, 'panels': panels}, indent=1)};"
+
+
+def test_dashboards_are_what_grafana_takes():
+    boards = [json.loads(path.read_text()) for path in DASHBOARDS]
+    first = boards[0]["panels"][0]
+    wrong = [{**boards[0], **change} for change in (
+        {"schemaVersion": "39"}, {"panel": []}, {"panels": [{**first, "tilte": "x"}]},
+        {"panels": [{**first, "options": {"legend": {"displayMode": "lits"}}}]},
+        {"panels": [{**first, "targets": [{"refId": "A", "exrp": "x"}]}]})]
+    found = wrong_for_grafana(*boards, *wrong)
+    assert [line for number, line in found if number < len(boards)] == []
+    assert {number for number, _ in found} == set(range(len(boards), len(boards) + len(wrong)))
