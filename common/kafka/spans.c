@@ -154,34 +154,22 @@ void kafka_spans_release(struct kafka_spans *s)
 	*s = (struct kafka_spans){.list = NULL};
 }
 
-int kafka_spans_lost(const struct kafka_conf *conf, const char *topic, const struct kafka_span *spans,
-	size_t n, int64_t *lost_out, struct err *err)
-{
-	int64_t *begin = xcalloc(n, sizeof(*begin)), lost = 0;
-	rd_kafka_t *rk = NULL;
-	int rc = open_client(&rk, conf, NULL, NULL, err);
-
-	if (rc == 0)
-		rc = look_up(rk, topic, spans, n, RD_KAFKA_OFFSET_BEGINNING, begin, err);
-	for (size_t i = 0; i < n && rc == 0; i++)
-		if (begin[i] > spans[i].from)
-			lost += (begin[i] < spans[i].to ? begin[i] : spans[i].to) - spans[i].from;
-	kafka_client_destroy(&rk, 0, DESTROY_MS);
-	free(begin);
-	if (rc == 0)
-		*lost_out = lost;
-	return rc;
-}
-
 /* ---- reading ---- */
+
+struct reading {
+	struct kafka_span span;
+	int64_t next; /* those before it are read, or lost */
+	int64_t lost;
+	bool ended;
+};
 
 struct span_reader {
 	rd_kafka_t *rk;
 	rd_kafka_topic_t *topic;
 	rd_kafka_queue_t *queue;
-	struct kafka_span *spans;
-	bool *ended;
+	struct reading *spans;
 	size_t n, n_ended;
+	rd_kafka_message_t *unsure; /* read, and to be looked at again; NULL: none */
 	struct kafka_message message;
 	int64_t silent_ms;                                /* waited for in vain since something came */
 	char trouble[sizeof(((struct err *)NULL)->text)]; /* the last there was; "": none */
@@ -196,23 +184,24 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 	snprintf(r->trouble, sizeof(r->trouble), "%s", reason);
 }
 
-static void end_span(struct span_reader *r, size_t i)
+static void end_span(struct span_reader *r, struct reading *s)
 {
-	if (r->ended[i])
+	if (s->ended)
 		return;
-	r->ended[i] = true;
+	s->ended = true;
 	r->n_ended++;
-	rd_kafka_consume_stop(r->topic, r->spans[i].partition);
+	rd_kafka_consume_stop(r->topic, s->span.partition);
 }
 
 static int start_spans(struct span_reader *r, struct err *err)
 {
 	for (size_t i = 0; i < r->n; i++) {
-		if (r->spans[i].from >= r->spans[i].to) {
-			r->ended[i] = true;
+		struct reading *s = &r->spans[i];
+
+		if (s->next >= s->span.to) {
+			s->ended = true;
 			r->n_ended++;
-		} else if (rd_kafka_consume_start_queue(
-				   r->topic, r->spans[i].partition, r->spans[i].from, r->queue) < 0) {
+		} else if (rd_kafka_consume_start_queue(r->topic, s->span.partition, s->next, r->queue) < 0) {
 			return kafka_err_set(err, ERR_FATAL, rd_kafka_last_error(), "cannot start reading");
 		}
 	}
@@ -226,8 +215,9 @@ int span_reader_new(struct span_reader **out, const struct kafka_conf *conf, con
 	int rc = open_client(&r->rk, conf, on_error, r, err);
 
 	r->n = n;
-	r->ended = xcalloc(n, sizeof(*r->ended));
-	r->spans = xmemdup(spans, n * sizeof(*spans));
+	r->spans = xcalloc(n, sizeof(*r->spans));
+	for (size_t i = 0; i < n; i++)
+		r->spans[i] = (struct reading){.span = spans[i], .next = spans[i].from};
 	if (rc == 0) {
 		r->queue = rd_kafka_queue_new(r->rk);
 		r->topic = rd_kafka_topic_new(r->rk, topic, NULL);
@@ -248,8 +238,10 @@ void span_reader_free(struct span_reader **rp)
 	if (!r)
 		return;
 	kafka_message_drop(&r->message);
+	if (r->unsure)
+		rd_kafka_message_destroy(r->unsure);
 	for (size_t i = 0; r->topic && i < r->n; i++)
-		end_span(r, i);
+		end_span(r, &r->spans[i]);
 	if (r->queue)
 		rd_kafka_queue_destroy(r->queue);
 	if (r->topic)
@@ -257,49 +249,105 @@ void span_reader_free(struct span_reader **rp)
 	kafka_client_destroy(&r->rk, 0, DESTROY_MS);
 	kafka_message_release(&r->message);
 	free(r->spans);
-	free(r->ended);
 	free(r);
 }
 
-static size_t span_of(const struct span_reader *r, int32_t partition)
+/* NULL: there is none, or it has ended. */
+static struct reading *open_span(struct span_reader *r, int32_t partition)
 {
-	size_t i = 0;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->spans[i].span.partition == partition)
+			return r->spans[i].ended ? NULL : &r->spans[i];
+	return NULL;
+}
 
-	while (i < r->n && r->spans[i].partition != partition)
-		i++;
-	return i;
+/* Go on at `offset`. What is left out was deleted where the log begins later; the rest are offsets that no
+ * record ever had (the marks of transactions). */
+static int pass_gap(struct span_reader *r, struct reading *s, int64_t offset, struct err *err)
+{
+	int64_t begin, ignored;
+	rd_kafka_resp_err_t code;
+
+	if (offset > s->span.to)
+		offset = s->span.to;
+	if (offset <= s->next)
+		return 0;
+	code = rd_kafka_query_watermark_offsets(
+		r->rk, rd_kafka_topic_name(r->topic), s->span.partition, &begin, &ignored, ASK_MS);
+	if (code)
+		return kafka_err_set(err, ERR_RETRY, code, "where the log begins cannot be asked");
+	if (begin > s->next)
+		s->lost += (begin < offset ? begin : offset) - s->next;
+	s->next = offset;
+	return 0;
+}
+
+/* Nothing stands at this offset now. */
+static int take_end(struct span_reader *r, struct reading *s, int64_t offset, struct err *err)
+{
+	if (offset < s->next) { /* the log was made anew: what the span was of is gone */
+		s->lost += s->span.to - s->next;
+		s->next = s->span.to;
+	} else if (offset >= s->span.to) {
+		if (pass_gap(r, s, offset, err) < 0)
+			return -1;
+	} else { /* a replica that lags behind the one that was asked for the end: the rest is to come */
+		snprintf(r->trouble, sizeof(r->trouble), "partition %d ends at %lld, it was %lld",
+			(int)s->span.partition, (long long)offset, (long long)s->span.to);
+		return SPAN_NONE;
+	}
+	end_span(r, s);
+	return SPAN_NONE;
+}
+
+/* 0: it is of the span. */
+static int take_record(struct span_reader *r, struct reading *s, int64_t offset, struct err *err)
+{
+	if (offset < s->next)
+		return SPAN_NONE; /* the log was made anew, and is read from its beginning */
+	if (pass_gap(r, s, offset, err) < 0)
+		return -1;
+	if (offset < s->span.to)
+		s->next = offset + 1;
+	if (s->next >= s->span.to)
+		end_span(r, s);
+	return offset < s->span.to ? 0 : SPAN_NONE;
 }
 
 /* 0: it is a record of a span, in r->message. Otherwise SPAN_NONE or -1. */
 static int take(struct span_reader *r, rd_kafka_message_t *raw, struct err *err)
 {
-	size_t i = span_of(r, raw->partition);
+	struct reading *s = open_span(r, raw->partition);
 	int rc = SPAN_NONE;
 
-	if (raw->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-		/* At what was the end, or the log was made anew since. */
-		if (i < r->n)
-			end_span(r, i);
-	} else if (raw->err) {
+	if (raw->err && raw->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
 		rc = err_set(err, ERR_RETRY, raw->err, "%s", rd_kafka_message_errstr(raw));
-	} else if (i < r->n && !r->ended[i]) {
-		if (raw->offset + 1 >= r->spans[i].to)
-			end_span(r, i);
-		/* Below it: the log was made anew, and is read from its beginning. */
-		if (raw->offset >= r->spans[i].from && raw->offset < r->spans[i].to) {
+	} else if (s) {
+		rc = raw->err ? take_end(r, s, raw->offset, err) : take_record(r, s, raw->offset, err);
+		if (rc < 0)
+			r->unsure = raw;
+		if (rc == 0)
 			kafka_message_take(&r->message, raw);
-			return 0;
-		}
+		if (rc != SPAN_NONE)
+			return rc;
 	}
 	rd_kafka_message_destroy(raw);
 	return rc;
+}
+
+static rd_kafka_message_t *next_message(struct span_reader *r, int64_t ms)
+{
+	rd_kafka_message_t *raw = r->unsure;
+
+	r->unsure = NULL;
+	return raw ? raw : rd_kafka_consume_queue(r->queue, (int)ms);
 }
 
 /* SPAN_NONE: not yet. */
 static int wait(struct span_reader *r, int64_t ms, struct err *err)
 {
 	int64_t began = clock_mono_ms();
-	rd_kafka_message_t *raw = rd_kafka_consume_queue(r->queue, (int)ms);
+	rd_kafka_message_t *raw = next_message(r, ms);
 	int rc = SPAN_NONE;
 
 	rd_kafka_poll(r->rk, 0);
@@ -331,4 +379,13 @@ int span_reader_next(
 	if (rc == 0)
 		*out = &r->message.record;
 	return rc;
+}
+
+int64_t span_reader_lost(const struct span_reader *r, int32_t partition)
+{
+	size_t i = 0;
+
+	while (r->spans[i].span.partition != partition)
+		i++;
+	return r->spans[i].lost;
 }

@@ -30,21 +30,21 @@ int kafka_spans_find(const struct kafka_conf *conf, const char *topic, int64_t s
 	struct kafka_spans *out, struct err *err);
 void kafka_spans_release(struct kafka_spans *s);
 
-/* How many records of the spans are no longer kept. */
-int kafka_spans_lost(const struct kafka_conf *conf, const char *topic, const struct kafka_span *spans,
-	size_t n, int64_t *lost_out, struct err *err);
-
 struct span_reader;
 int span_reader_new(struct span_reader **out, const struct kafka_conf *conf, const char *topic,
 	const struct kafka_span *spans, size_t n, struct err *err);
 void span_reader_free(struct span_reader **r);
 
 /* 0: *out is a record of one of the spans, borrowed until the next call; a partition's come in their order.
- * SPAN_NONE: nothing within timeout_ms. SPAN_END: all has been read. -1, ERR_RETRY: trouble, for the
- * operator; it may pass, and the next call goes on. */
+ * SPAN_NONE: nothing within timeout_ms. SPAN_END: each span has been read to its own end, wherever a replica
+ * that lags says that its partition ends; but of a log that was made anew nothing is left. -1, ERR_RETRY:
+ * trouble, for the operator; it may pass, and the next call goes on. */
 #define SPAN_NONE 1
 #define SPAN_END  2
 int span_reader_next(
 	struct span_reader *r, int64_t timeout_ms, const struct kafka_record **out, struct err *err);
+/* How many records of the span of this partition were deleted before they were read: of those before the
+ * record that was given last; at its end, of all. */
+int64_t span_reader_lost(const struct span_reader *r, int32_t partition);
 
 #endif

@@ -1,10 +1,12 @@
 #include "common/kafka/test_kit.h"
 
+#include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/kafka/backlog.h"
 #include "common/kafka/consumer.h"
 #include "common/kafka/spans.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,8 +61,10 @@ static int64_t read_all(const struct kit *kit, const struct kafka_spans *s)
 		n++;
 	}
 	assert_int_equal(rc, SPAN_END);
-	for (size_t i = 0; i < s->n; i++)
+	for (size_t i = 0; i < s->n; i++) {
 		assert_int_equal(next[i], s->list[i].to);
+		assert_int_equal(span_reader_lost(r, s->list[i].partition), 0);
+	}
 	span_reader_free(&r);
 	return n;
 }
@@ -82,9 +86,8 @@ static void what_was_there_is_read_once_and_no_more(void **state)
 static void parts_of_partitions_are_read(void **state)
 {
 	struct kit *kit = *state;
-	int64_t wanted = 0, lost;
 	struct kafka_spans s;
-	struct err err;
+	int64_t wanted = 0;
 
 	publish_all(kit);
 	s = find(kit, 0);
@@ -97,8 +100,6 @@ static void parts_of_partitions_are_read(void **state)
 	}
 	assert_true(wanted > 0);
 	assert_int_equal(read_all(kit, &s), wanted);
-	assert_int_equal(kafka_spans_lost(&kit->conf, KIT_TOPIC, s.list, s.n, &lost, &err), 0);
-	assert_int_equal(lost, 0);
 	kafka_spans_release(&s);
 }
 
@@ -123,8 +124,100 @@ static void a_log_that_ends_before_the_span_gives_nothing(void **state)
 	while ((rc = span_reader_next(r, 100, &record, &err)) != SPAN_END && clock_mono_ms() < until)
 		assert_int_not_equal(rc, 0);
 	assert_int_equal(rc, SPAN_END);
+	for (size_t i = 0; i < s.n; i++)
+		assert_int_equal(span_reader_lost(r, s.list[i].partition), 1000);
 	span_reader_free(&r);
 	kafka_spans_release(&s);
+}
+
+/* --- an end that comes too early, and records that are deleted
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+#define SEEN    10
+#define ALL     40
+#define BIG     ((size_t)256 * 1024)
+#define BIG_ALL 120 /* more than the reader holds and the mock keeps of a partition (16 and 5 MB) */
+
+static void publish_to_first(const struct kit *kit, int n, size_t size)
+{
+	struct producer *p = kit_warm_producer(kit);
+	char *value = xcalloc(1, size + 1);
+
+	memset(value, 'x', size);
+	for (int i = 0; i < n; i++) {
+		struct kafka_record r = kit_record(KIT_TOPIC, "a", value);
+
+		r.partition = 0;
+		kit_publish(p, &r);
+	}
+	free(value);
+	producer_free(&p, 1000);
+}
+
+/* Reads on until so many have come, or the end; gives how many in all, and the last one's offset. */
+static int read_on(struct span_reader *r, int n, int wanted, int64_t ms, int64_t *last, int *rc)
+{
+	int64_t until = clock_mono_ms() + ms;
+	const struct kafka_record *record;
+	struct err err;
+
+	*rc = SPAN_NONE;
+	while (n < wanted && *rc != SPAN_END && clock_mono_ms() < until)
+		if ((*rc = span_reader_next(r, 50, &record, &err)) == 0) {
+			assert_true(record->offset > *last);
+			*last = record->offset;
+			n++;
+		}
+	return n;
+}
+
+/* As where the one that was asked for the end was ahead of the one that is read. */
+static void a_replica_that_lags_does_not_end_a_span(void **state)
+{
+	const struct kafka_span span = {.partition = 0, .from = 0, .to = ALL};
+	struct kit *kit = *state;
+	struct span_reader *r;
+	int64_t last = -1;
+	struct err err;
+	int n, rc;
+
+	publish_to_first(kit, SEEN, 10);
+	assert_int_equal(span_reader_new(&r, &kit->conf, KIT_TOPIC, &span, 1, &err), 0);
+	n = read_on(r, 0, SEEN, LONG_MS, &last, &rc);
+	assert_int_equal(n, SEEN);
+	n = read_on(r, n, ALL, 1000, &last, &rc); /* it is told where the partition ends now */
+	assert_int_equal(n, SEEN);
+	assert_int_not_equal(rc, SPAN_END);
+	publish_to_first(kit, ALL, 10);
+	n = read_on(r, n, ALL + 1, LONG_MS, &last, &rc);
+	assert_int_equal(n, ALL);
+	assert_int_equal(rc, SPAN_END);
+	assert_int_equal(span_reader_lost(r, 0), 0);
+	span_reader_free(&r);
+}
+
+static void what_is_deleted_before_it_is_read_is_counted(void **state)
+{
+	const struct kafka_span span = {.partition = 0, .from = 0, .to = SEEN + BIG_ALL};
+	struct kit *kit = *state;
+	struct span_reader *r;
+	int64_t last = -1;
+	struct err err;
+	int n, rc;
+
+	publish_to_first(kit, SEEN, 10);
+	assert_int_equal(span_reader_new(&r, &kit->conf, KIT_TOPIC, &span, 1, &err), 0);
+	n = read_on(r, 0, SEEN, LONG_MS, &last, &rc);
+	assert_int_equal(n, SEEN);
+	assert_int_equal(span_reader_lost(r, 0), 0);
+	publish_to_first(kit, BIG_ALL, BIG);
+	n = read_on(r, n, INT_MAX, LONG_MS, &last, &rc);
+	assert_int_equal(rc, SPAN_END);
+	assert_int_equal(last, span.to - 1);
+	assert_true(n < span.to);
+	assert_int_equal(n + span_reader_lost(r, 0), span.to);
+	span_reader_free(&r);
 }
 
 static void a_broker_without_look_up_by_time_is_read_whole(void **state)
@@ -217,6 +310,8 @@ int main(void)
 		KIT_CASE(what_was_there_is_read_once_and_no_more),
 		KIT_CASE(parts_of_partitions_are_read),
 		KIT_CASE(a_log_that_ends_before_the_span_gives_nothing),
+		KIT_CASE(a_replica_that_lags_does_not_end_a_span),
+		KIT_CASE(what_is_deleted_before_it_is_read_is_counted),
 		KIT_CASE(a_broker_without_look_up_by_time_is_read_whole),
 		KIT_CASE(a_topic_that_is_not_there_is_told),
 		KIT_CASE(a_group_is_behind_by_what_it_has_not_committed),

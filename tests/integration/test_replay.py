@@ -20,7 +20,9 @@ HOUR_MS = 3_600_000
 
 @pytest.fixture(scope="module")
 def deployment(new_deployment):
-    return new_deployment()
+    deployment = new_deployment()
+    probe.prepare(deployment)
+    return deployment
 
 
 def write(deployment, appid, count, begin_ms, step_ms, topic="messages"):
@@ -112,7 +114,6 @@ def test_never_more_than_ten_thousand_are_ahead_and_it_is_paused_resumed_and_can
 @pytest.mark.real_kafka
 def test_what_the_group_has_not_come_to_yet_is_not_missing(deployment):
     """Handled by the replay first, which may say nothing, it would be passed over when it is live."""
-    probe.prepare(deployment)
     servers, source = deployment.kafka.bootstrap_servers, deployment.topic("messages")
     account, now_ms = "wx" + secrets.token_hex(8), int(time.time() * 1000)
     scope = ["probe", "--account", account, "--json"]
@@ -132,6 +133,32 @@ def test_what_the_group_has_not_come_to_yet_is_not_missing(deployment):
     end = json.loads(replay.command(deployment, "run", *scope, "--missing", "--migrations", probe.manifests()).stdout)
     assert (end["state"], end["events"]) == ("done", 40)
     assert sorted(record.event_id for record in handed_over(deployment, "probe")) == sorted(seen)
+
+
+@pytest.mark.real_kafka
+def test_what_retention_deletes_before_it_is_read_is_told(deployment):
+    account, source = "wx" + secrets.token_hex(8), deployment.topic("messages")
+    write(deployment, account, 60, int(time.time() * 1000) - HOUR_MS, 1)
+    old = replay.newest(deployment, "probe")
+    with replay.running(deployment, "run", "probe", "--redo", "--account", account, "--rate", "5") as process:
+        wait_until(lambda: (run := replay.newest(deployment, "probe")) != old and replay.written(deployment, run), margin(30),
+                   "a part of it")
+        run = replay.newest(deployment, "probe")
+        replay.command(deployment, "pause", run)
+        process.wait(margin(30))
+    assert replay.status(deployment, run)["lost"] == 0
+    left = {number: (after, end) for number, after, end in probe.query(
+        deployment, "SELECT source_partition, next_offset, to_offset FROM wxbus.replay_partitions WHERE replay_id = %s", run)}
+    kept = {number: max(after, end - 2) for number, (after, end) in left.items()}
+    lost = sum(offset - left[number][0] for number, offset in kept.items())
+    assert lost > 0
+    topics.delete_records(deployment.kafka.bootstrap_servers, source, kept)
+    probe.query(deployment, "UPDATE wxbus.replays SET rate = 1000 WHERE replay_id = %s", run)
+    end = replay.command(deployment, "resume", run, "--json", check=False)
+    assert end.returncode == 1 and f"{lost} records of {source} were deleted before they could be read" in end.stderr
+    row = json.loads(end.stdout)
+    assert (row["state"], row["lost"], row["records"]) == ("done", lost, row["of"])
+    assert replay.status(deployment, run)["lost"] == lost and replay.status(deployment)[0]["lost"] == lost
 
 
 @pytest.mark.real_kafka

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import re
+import socket
+import struct
 import subprocess
 import time
 import uuid
@@ -188,6 +190,28 @@ def produce(bootstrap_servers, topic, value, key=None, headers=None, timestamp_m
     left = producer.flush(timeout_s)
     if left or failures:
         raise AssertionError(f"{topic}: not acknowledged: {failures or 'no answer'}")
+
+
+_DELETE_RECORDS, _VERSION = 21, 1
+
+
+def delete_records(bootstrap_servers, topic, offsets):
+    """As retention does: delete what stands before offsets[partition]. The only broker is asked directly, for the client
+    of ours cannot (https://kafka.apache.org/protocol#The_Messages_DeleteRecords)."""
+    def text(value):
+        return struct.pack(">h", len(value)) + value.encode()
+
+    body = struct.pack(">hhi", _DELETE_RECORDS, _VERSION, 1) + text("test") + struct.pack(">i", 1) + text(topic)
+    body += struct.pack(">i", len(offsets))
+    body += b"".join(struct.pack(">iq", number, offset) for number, offset in offsets.items())
+    body += struct.pack(">i", 1000 * _TIMEOUT_S)
+    host, port = bootstrap_servers.split(":")
+    with socket.create_connection((host, int(port)), _TIMEOUT_S) as connection, connection.makefile("rb") as answers:
+        connection.sendall(struct.pack(">i", len(body)) + body)
+        answer = answers.read(struct.unpack(">i", answers.read(4))[0])
+    first = 4 + 4 + 4 + 2 + len(topic) + 4      # correlation id, throttle time, topics, name, partitions
+    rows = struct.iter_unpack(">iqh", answer[first:])
+    assert sorted(number for number, _, code in rows if code == 0) == sorted(offsets), answer
 
 
 def kcat_read(bootstrap_servers, topic):

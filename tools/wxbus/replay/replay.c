@@ -173,18 +173,20 @@ static int64_t ahead_of_group(struct work *w)
 	return ahead;
 }
 
-/* 1: it has not come to its end. */
+/* 1: it has not come to its end, or not to all that it was of. */
 static int say_end(struct work *w, struct err *err)
 {
 	int64_t ahead = ahead_of_group(w);
 	struct replay r;
 	int rc = replay_store_find(w->store, w->bar.id, &w->arena, &r, err);
-	int64_t events = 0;
+	int64_t events = 0, lost = 0;
 
 	if (rc < 0)
 		return rc;
-	for (size_t i = 0; i < r.n_parts; i++)
+	for (size_t i = 0; i < r.n_parts; i++) {
 		events += r.parts[i].events;
+		lost += r.parts[i].lost;
+	}
 	if (w->options.json)
 		replay_print_json(&r, ahead);
 	else
@@ -194,9 +196,15 @@ static int say_end(struct work *w, struct err *err)
 		(void)printf(", %" PRId64 " of what is there wait for %s", ahead, r.group);
 	if (!w->options.json)
 		(void)putchar('\n');
+	if (lost > 0)
+		(void)fprintf(stderr,
+			"wxbus: %" PRId64
+			" records of %s were deleted before they could be read: its retention has "
+			"passed them; how many of them were wanted nobody knows\n",
+			lost, r.source);
 	if (r.state == REPLAY_RUNNING || r.state == REPLAY_PAUSED)
 		(void)fprintf(stderr, "wxbus: `wxbus replay resume %s` goes on with it\n", r.id);
-	return r.state == REPLAY_DONE ? 0 : 1;
+	return r.state == REPLAY_DONE && lost == 0 ? 0 : 1;
 }
 
 static int feed(struct work *w, struct replay *r, struct err *err)
@@ -235,7 +243,8 @@ static const struct argp run_argp = {
 	       "At most 10,000 are ahead of what GROUP has committed.\v"
 	       "Ended by a signal, a crash or `wxbus replay pause`, it is gone on with by `wxbus replay "
 	       "resume`; the "
-	       "exit status is 1 then. Killed at any moment, it skips nothing and writes no event twice.",
+	       "exit status is 1 then, and also if the brokers deleted records before they were read. Killed "
+	       "at any moment, it skips nothing and writes no event twice.",
 };
 
 /* What is settled is told apart by rows that only `once` makes. */

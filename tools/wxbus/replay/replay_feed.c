@@ -19,16 +19,16 @@
 
 #include "common/base/banned.h"
 
-#define NOTE_MS     1000
-#define ASK_MS      250 /* how far the group is */
-#define READ_MS     50
-#define STEP_MS     5
-#define DELIVERY_MS 4000 /* how long the producer tries: with the lease, below what a successor waits */
-#define FLUSH_MS    (DELIVERY_MS + 2000)
-#define GIVE_UP_MS  60000 /* of trouble without any progress */
-#define AGAIN_MS    1000
-#define MARGIN_MS   (10LL * 60 * 1000) /* between the clocks of two operators' machines */
-#define BURST_MS    200                /* what a rate may catch up on */
+#define NOTE_MS    1000
+#define ASK_MS     250 /* how far the group is */
+#define READ_MS    50
+#define STEP_MS    5
+#define WARM_MS    4000
+#define FLUSH_MS   (REPLAY_DELIVERY_MS + 2000)
+#define GIVE_UP_MS 60000 /* of trouble without any progress */
+#define AGAIN_MS   1000
+#define MARGIN_MS  (10LL * 60 * 1000) /* between the clocks of two operators' machines */
+#define BURST_MS   200                /* what a rate may catch up on */
 
 /* A place on the source that is on the target already. */
 struct place {
@@ -41,10 +41,15 @@ struct written {
 	struct place place;
 };
 
-/* The events of a part that have been read, and are not noted as written yet. */
-struct events_under_way {
-	int64_t *offsets;
+/* What of a part has been read and is not decided yet: its events, and what stands behind lost records. */
+struct under_way {
+	struct read {
+		int64_t offset;
+		int64_t lost; /* before it */
+		bool event;
+	} * list;
 	size_t head, n, room;
+	int64_t lost; /* of what has been read, all told */
 };
 
 struct feed {
@@ -55,7 +60,7 @@ struct feed {
 	struct span_reader *reader;
 	struct backlog *backlog;
 	struct offsets *offsets; /* which of the source's records are decided */
-	struct events_under_way *under_way;
+	struct under_way *under_way;
 	struct written *written; /* by processes before */
 	struct arena written_arena, arena;
 	int64_t leased_until_ms, note_at_ms, ask_at_ms, turn_at_us;
@@ -131,13 +136,15 @@ static void move_on(struct feed *f)
 {
 	for (size_t i = 0; i < f->r->n_parts; i++) {
 		struct replay_part *part = &f->r->parts[i];
-		struct events_under_way *u = &f->under_way[i];
+		struct under_way *u = &f->under_way[i];
 		int64_t last;
 
 		if (offsets_advanced(f->offsets, part->span.partition, &last))
 			part->next = last + 1;
-		for (; u->n > 0 && u->offsets[u->head] < part->next; u->head++, u->n--)
-			part->events++;
+		for (; u->n > 0 && u->list[u->head].offset < part->next; u->head++, u->n--) {
+			part->events += u->list[u->head].event;
+			part->lost += u->list[u->head].lost;
+		}
 	}
 }
 
@@ -164,6 +171,7 @@ static void tell(struct feed *f, bool last)
 		const struct replay_part *part = &f->r->parts[i];
 
 		p.events += part->events;
+		p.lost += part->lost;
 		p.records += part->next - part->span.from;
 		p.records_all += part->span.to - part->span.from;
 	}
@@ -275,11 +283,14 @@ static int send_event(struct feed *f, const struct kafka_record *record, const s
 	r.timestamp_ms = clock_wall_ms();
 	*s = (struct sending){f, *ticket};
 	atomic_fetch_add(&f->in_flight, 1);
-	while ((rc = producer_send(f->producer, &r, sent, s, err)) == PRODUCER_FULL &&
-		clock_mono_ms() < f->leased_until_ms)
+	for (;;) {
+		rc = PRODUCER_FULL;
+		if (clock_mono_ms() < f->leased_until_ms)
+			rc = producer_send(f->producer, &r, sent, s, err);
+		if (rc != PRODUCER_FULL || (rc = look_after(f, err)) < 0)
+			break;
 		clock_sleep_ms(STEP_MS);
-	if (rc == PRODUCER_FULL)
-		rc = err_set(err, ERR_RETRY, 0, "Kafka takes nothing");
+	}
 	if (rc < 0) {
 		atomic_fetch_sub(&f->in_flight, 1);
 		free(s);
@@ -289,17 +300,27 @@ static int send_event(struct feed *f, const struct kafka_record *record, const s
 	return 0;
 }
 
-static void keep_in_mind(struct events_under_way *u, int64_t offset)
+static void keep_in_mind(struct under_way *u, struct read read)
 {
 	if (u->head > 0 && u->head + u->n == u->room) {
-		memmove(u->offsets, u->offsets + u->head, u->n * sizeof(*u->offsets));
+		memmove(u->list, u->list + u->head, u->n * sizeof(*u->list));
 		u->head = 0;
 	}
 	if (u->n == u->room) {
 		u->room = u->room ? 2 * u->room : 64;
-		u->offsets = xrealloc(u->offsets, u->room * sizeof(*u->offsets));
+		u->list = xrealloc(u->list, u->room * sizeof(*u->list));
 	}
-	u->offsets[u->head + u->n++] = offset;
+	u->list[u->head + u->n++] = read;
+}
+
+/* Since it was asked last. */
+static int64_t newly_lost(struct feed *f, size_t part)
+{
+	struct under_way *u = &f->under_way[part];
+	int64_t before = u->lost;
+
+	u->lost = span_reader_lost(f->reader, f->r->parts[part].span.partition);
+	return u->lost - before;
 }
 
 static bool wanted(struct feed *f, const struct kafka_record *record)
@@ -315,13 +336,16 @@ static bool wanted(struct feed *f, const struct kafka_record *record)
 static int decide(struct feed *f, const struct kafka_record *record, struct err *err)
 {
 	bool is_wanted = wanted(f, record), to_send = is_wanted && !is_written(f, record);
+	size_t part = part_of(f, record->partition);
+	struct read read = {.offset = record->offset, .event = is_wanted};
 	struct offset_ticket ticket;
 	int rc;
 
 	if (to_send && (rc = wait_for_turn(f, err)) != 0)
 		return rc;
-	if (is_wanted)
-		keep_in_mind(&f->under_way[part_of(f, record->partition)], record->offset);
+	read.lost = newly_lost(f, part);
+	if (read.event || read.lost > 0)
+		keep_in_mind(&f->under_way[part], read);
 	offsets_add(f->offsets, record->partition, record->offset, 0, record->timestamp_ms, &ticket);
 	offsets_begin(f->offsets, &ticket);
 	if (to_send)
@@ -381,7 +405,6 @@ static int open_reader(struct feed *f, struct err *err)
 {
 	const struct replay *r = f->r;
 	struct kafka_span *left = xcalloc(r->n_parts, sizeof(*left));
-	int64_t lost;
 	int rc;
 
 	for (size_t i = 0; i < r->n_parts; i++) {
@@ -389,18 +412,15 @@ static int open_reader(struct feed *f, struct err *err)
 		left[i].from = r->parts[i].next;
 		offsets_open(f->offsets, left[i].partition);
 	}
-	rc = kafka_spans_lost(f->o->kafka, r->source, left, r->n_parts, &lost, err);
-	if (rc == 0 && lost > 0)
-		(void)fprintf(stderr, "wxbus: %" PRId64 " records of this range are no longer kept\n", lost);
-	if (rc == 0)
-		rc = span_reader_new(&f->reader, f->o->kafka, r->source, left, r->n_parts, err);
+	rc = span_reader_new(&f->reader, f->o->kafka, r->source, left, r->n_parts, err);
 	free(left);
 	return rc;
 }
 
 static int open_feed(struct feed *f, struct err *err)
 {
-	const struct producer_options options = {.client_id = "wxbus", .delivery_timeout_ms = DELIVERY_MS};
+	const struct producer_options options = {
+		.client_id = "wxbus", .delivery_timeout_ms = REPLAY_DELIVERY_MS};
 	const struct kafka_conf *conf = f->o->kafka;
 	int rc;
 
@@ -410,8 +430,7 @@ static int open_feed(struct feed *f, struct err *err)
 	if ((rc = look_up_written(f, err)) < 0 || (rc = open_reader(f, err)) < 0 ||
 		(rc = backlog_new(&f->backlog, conf, f->o->group, f->r->target, err)) < 0 ||
 		(rc = producer_new(&f->producer, conf, &options, err)) < 0 ||
-		(rc = producer_warm(f->producer, (const char *const[]){f->r->target}, 1, DELIVERY_MS, err)) <
-			0)
+		(rc = producer_warm(f->producer, (const char *const[]){f->r->target}, 1, WARM_MS, err)) < 0)
 		return rc;
 	f->turn_at_us = clock_mono_us();
 	return 0;
@@ -425,7 +444,7 @@ static void close_feed(struct feed *f)
 	span_reader_free(&f->reader);
 	offsets_free(&f->offsets);
 	for (size_t i = 0; f->under_way && i < f->r->n_parts; i++)
-		free(f->under_way[i].offsets);
+		free(f->under_way[i].list);
 	free(f->under_way);
 	HASH_CLEAR(hh, f->written);
 	arena_release(&f->written_arena);
@@ -433,11 +452,14 @@ static void close_feed(struct feed *f)
 	pthread_mutex_destroy(&f->lock);
 }
 
-static void pass_to_ends(struct replay *r)
+/* What stands at the ends was deleted, or is offsets without a record. */
+static void pass_to_ends(struct feed *f)
 {
-	for (size_t i = 0; i < r->n_parts; i++)
-		if (r->parts[i].next < r->parts[i].span.to)
-			r->parts[i].next = r->parts[i].span.to; /* offsets without a record */
+	for (size_t i = 0; i < f->r->n_parts; i++) {
+		f->r->parts[i].lost += newly_lost(f, i);
+		if (f->r->parts[i].next < f->r->parts[i].span.to)
+			f->r->parts[i].next = f->r->parts[i].span.to;
+	}
 }
 
 /* 0: r->state says why it ended. */
@@ -454,7 +476,7 @@ static int feed_once(struct replay_store *s, struct replay *r, const struct feed
 	if (rc == 0) {
 		move_on(&f);
 		if (read == 0)
-			pass_to_ends(r);
+			pass_to_ends(&f);
 		rc = note(&f, err);
 	}
 	if (rc == 0) {

@@ -15,6 +15,7 @@ struct feed_progress {
 	int64_t events;       /* of the replay, on the target so far */
 	int64_t records;      /* of its parts, decided so far ... */
 	int64_t records_all;  /* ... of so many */
+	int64_t lost;         /* of those decided: deleted before they were read */
 	int64_t ahead;        /* on the target, not committed by the group; -1: not known */
 	bool waits_for_group; /* that many are on it as may be */
 	bool last;            /* there comes no other */

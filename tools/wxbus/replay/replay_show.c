@@ -29,18 +29,26 @@ static int64_t seconds_left(const struct replay_bar *bar, const struct feed_prog
 	return done > 0 ? (p->records_all - p->records) * ms / done / 1000 : -1;
 }
 
+/* 100 only when there is no more to come; nothing of nothing is all of it. */
+static int percent(int64_t done, int64_t all)
+{
+	if (done >= all)
+		return 100;
+	return done > 0 ? (int)(done * 100 / all) : 0;
+}
+
 static void show_bar(const struct replay_bar *bar, const struct feed_progress *p)
 {
 	int64_t left_s = seconds_left(bar, p);
-	int64_t cells = p->records_all ? p->records * BAR_WIDTH / p->records_all : BAR_WIDTH;
-	size_t filled = cells < 0 ? 0 : cells > BAR_WIDTH ? BAR_WIDTH : (size_t)cells;
+	int done = percent(p->records, p->records_all);
 	char line[BAR_WIDTH + 1];
 
 	memset(line, ' ', BAR_WIDTH);
-	memset(line, '#', filled);
+	memset(line, '#', (size_t)(done * BAR_WIDTH / 100));
 	line[BAR_WIDTH] = '\0';
-	(void)fprintf(stderr, "\r\033[K[%s] %3d%%  %" PRId64 " events", line,
-		p->records_all ? (int)(p->records * 100 / p->records_all) : 100, p->events);
+	(void)fprintf(stderr, "\r\033[K[%s] %3d%%  %" PRId64 " events", line, done, p->events);
+	if (p->lost > 0)
+		(void)fprintf(stderr, ", %" PRId64 " records lost", p->lost);
 	if (p->waits_for_group)
 		(void)fprintf(stderr, ", waiting for the group");
 	else if (left_s > 0)
@@ -58,6 +66,7 @@ static void show_line(const struct replay_bar *bar, const struct feed_progress *
 	json_set_int(o, "events", p->events);
 	json_set_int(o, "records", p->records);
 	json_set_int(o, "of", p->records_all);
+	json_set_int(o, "lost", p->lost);
 	json_set_int(o, "ahead", p->ahead);
 	json_set_bool(o, "waits_for_group", p->waits_for_group);
 	json_set_int(o, "seconds_left", seconds_left(bar, p));
@@ -91,17 +100,18 @@ void replay_bar_show(struct replay_bar *bar, const struct feed_progress *p)
  */
 
 struct sums {
-	int64_t events, records, all;
+	int64_t events, records, all, lost;
 };
 
 static struct sums sums_of(const struct replay *r)
 {
-	struct sums s = {0, 0, 0};
+	struct sums s = {0, 0, 0, 0};
 
 	for (size_t i = 0; i < r->n_parts; i++) {
 		s.events += r->parts[i].events;
 		s.records += r->parts[i].next - r->parts[i].span.from;
 		s.all += r->parts[i].span.to - r->parts[i].span.from;
+		s.lost += r->parts[i].lost;
 	}
 	return s;
 }
@@ -162,6 +172,7 @@ static struct json *to_json(const struct replay *r, int64_t ahead)
 	json_set_int(o, "events", s.events);
 	json_set_int(o, "records", s.records);
 	json_set_int(o, "of", s.all);
+	json_set_int(o, "lost", s.lost);
 	if (ahead >= 0)
 		json_set_int(o, "ahead", ahead);
 	json_set(o, "scope", scope_json(&r->filter));
@@ -195,7 +206,7 @@ void replay_print_row(const struct replay *r)
 	char events[24], done[8];
 
 	(void)snprintf(events, sizeof(events), "%" PRId64, s.events);
-	(void)snprintf(done, sizeof(done), "%d%%", s.all ? (int)(s.records * 100 / s.all) : 100);
+	(void)snprintf(done, sizeof(done), "%d%%", percent(s.records, s.all));
 	(void)printf(ROW, r->id, r->group, r->redo ? "redo" : "missing", state_of(r), r->started_at, r->by,
 		events, done);
 }

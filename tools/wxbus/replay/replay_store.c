@@ -12,7 +12,7 @@
 #include "common/base/banned.h"
 
 #define TAKE_MS      5000
-#define TAKE_OVER_MS 10000 /* above the lease and the time for which the producer still tries */
+#define TAKE_OVER_MS (REPLAY_LEASE_MS + REPLAY_DELIVERY_MS + 6000) /* by then nothing is under way */
 #define LIST_MAX     ((size_t)1024 * 1024)
 
 #define RFC3339(column)                                                                                      \
@@ -34,13 +34,13 @@ static const char sql_add_part[] = "INSERT INTO replay_partitions (replay_id, so
 static const char sql_open[] =
 	"SELECT replay_id, by_whom FROM replays WHERE target = $1 AND ended_at IS NULL";
 static const char sql_find[] = "SELECT " COLUMNS " FROM replays WHERE replay_id = $1";
-static const char sql_parts[] = "SELECT source_partition, from_offset, to_offset, next_offset, events "
+static const char sql_parts[] = "SELECT source_partition, from_offset, to_offset, next_offset, events, lost "
 				"FROM replay_partitions WHERE replay_id = $1 ORDER BY source_partition";
 static const char sql_list[] =
-	"SELECT " COLUMNS ", p.from_sum, p.to_sum, p.next_sum, p.event_sum FROM replays "
+	"SELECT " COLUMNS ", p.from_sum, p.to_sum, p.next_sum, p.event_sum, p.lost_sum FROM replays "
 	"JOIN LATERAL (SELECT sum(from_offset)::bigint AS from_sum, "
 	"sum(to_offset)::bigint AS to_sum, sum(next_offset)::bigint AS next_sum, "
-	"sum(events)::bigint AS event_sum FROM replay_partitions q "
+	"sum(events)::bigint AS event_sum, sum(lost)::bigint AS lost_sum FROM replay_partitions q "
 	"WHERE q.replay_id = replays.replay_id) p ON true ORDER BY started_at DESC LIMIT $1";
 static const char sql_want[] = "UPDATE replays SET state = $2, state_by = $3 WHERE replay_id = $1 AND "
 			       "ended_at IS NULL AND state <> $2 AND state <> 'cancelled'";
@@ -55,8 +55,8 @@ static const char sql_note[] =
 	"UPDATE replays SET noted_at = clock_timestamp() WHERE replay_id = $1 AND fence = $2 "
 	"AND ended_at IS NULL RETURNING state";
 static const char sql_note_parts[] =
-	"UPDATE replay_partitions p SET next_offset = v.next, events = v.events "
-	"FROM unnest($2::int[], $3::bigint[], $4::bigint[]) AS v (number, next, events) "
+	"UPDATE replay_partitions p SET next_offset = v.next, events = v.events, lost = v.lost "
+	"FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::bigint[]) AS v (number, next, events, lost) "
 	"WHERE p.replay_id = $1 AND p.source_partition = v.number";
 static const char sql_leave[] =
 	"UPDATE replays SET left_at = now(), error = $4, state = CASE WHEN $3 THEN 'done' ELSE state END, "
@@ -256,7 +256,8 @@ static int read_parts(struct replay_store *s, struct arena *arena, struct replay
 							   .from = pg_value_int(res, i, 1),
 							   .to = pg_value_int(res, i, 2)},
 			.next = pg_value_int(res, i, 3),
-			.events = pg_value_int(res, i, 4)};
+			.events = pg_value_int(res, i, 4),
+			.lost = pg_value_int(res, i, 5)};
 	pg_result_free(&res);
 	return 0;
 }
@@ -296,7 +297,8 @@ int replay_store_list(struct replay_store *s, int limit, struct arena *arena,
 		struct replay_part sum = {
 			.span = {.from = pg_value_int(res, i, 24), .to = pg_value_int(res, i, 25)},
 			.next = pg_value_int(res, i, 26),
-			.events = pg_value_int(res, i, 27)};
+			.events = pg_value_int(res, i, 27),
+			.lost = pg_value_int(res, i, 28)};
 
 		r.parts = &sum;
 		r.n_parts = 1;
@@ -437,24 +439,30 @@ static void add_number(struct buf *list, int64_t n)
 	buf_addf(list, "%s%" PRId64, list->len ? "," : "{", n);
 }
 
+static struct pg_param closed(struct buf *list)
+{
+	buf_add_char(list, '}');
+	return pg_text(buf_cstr(list));
+}
+
 static int note_parts(struct replay_store *s, const struct replay *r, struct err *err)
 {
-	struct buf numbers = BUF_INIT(LIST_MAX), nexts = BUF_INIT(LIST_MAX), events = BUF_INIT(LIST_MAX);
+	struct buf numbers = BUF_INIT(LIST_MAX), nexts = BUF_INIT(LIST_MAX), events = BUF_INIT(LIST_MAX),
+		   lost = BUF_INIT(LIST_MAX);
 	int rc;
 
 	for (size_t i = 0; i < r->n_parts; i++) {
 		add_number(&numbers, r->parts[i].span.partition);
 		add_number(&nexts, r->parts[i].next);
 		add_number(&events, r->parts[i].events);
+		add_number(&lost, r->parts[i].lost);
 	}
-	buf_add_char(&numbers, '}');
-	buf_add_char(&nexts, '}');
-	buf_add_char(&events, '}');
-	rc = PG_EXEC(s->pg, sql_note_parts, NULL, err, pg_text(r->id), pg_text(buf_cstr(&numbers)),
-		pg_text(buf_cstr(&nexts)), pg_text(buf_cstr(&events)));
+	rc = PG_EXEC(s->pg, sql_note_parts, NULL, err, pg_text(r->id), closed(&numbers), closed(&nexts),
+		closed(&events), closed(&lost));
 	buf_release(&numbers);
 	buf_release(&nexts);
 	buf_release(&events);
+	buf_release(&lost);
 	return rc;
 }
 

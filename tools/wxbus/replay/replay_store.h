@@ -13,8 +13,9 @@
  * nobody left waits until the last note is older than whatever was under way then. One thread. */
 struct replay_store;
 
-#define REPLAY_ID_SIZE  32
-#define REPLAY_LEASE_MS 4000
+#define REPLAY_ID_SIZE     32
+#define REPLAY_LEASE_MS    4000
+#define REPLAY_DELIVERY_MS 4000 /* how long a process tries to write a record */
 
 enum replay_state { REPLAY_RUNNING, REPLAY_PAUSED, REPLAY_CANCELLED, REPLAY_DONE };
 const char *replay_state_name(enum replay_state state);
@@ -22,7 +23,8 @@ const char *replay_state_name(enum replay_state state);
 struct replay_part {
 	struct kafka_span span; /* of the source */
 	int64_t next;           /* those before it are decided */
-	int64_t events;         /* of them, how many are on the target */
+	int64_t events;         /* of them, how many are on the target ... */
+	int64_t lost;           /* ... and how many were deleted before they could be read */
 };
 
 /* Strings are in the arena of whoever asked, or borrowed from whoever adds it. */
@@ -68,7 +70,8 @@ int replay_store_want(
 /* Have it: nobody else feeds it until it is left, or this connection breaks. *wait_ms_out above 0: it was not
  * left, and may be taken after so long; ask again then. ERR_REJECT: somebody has it, or it is not running. */
 int replay_store_take(struct replay_store *s, struct replay *r, int64_t *wait_ms_out, struct err *err);
-/* Note parts' `next` and `events`. *wanted_out: what is wanted of it now. ERR_REJECT: somebody else has it.
+/* Note parts' `next`, `events` and `lost`. *wanted_out: what is wanted of it now. ERR_REJECT: somebody else
+ * has it.
  */
 int replay_store_note(
 	struct replay_store *s, const struct replay *r, enum replay_state *wanted_out, struct err *err);
