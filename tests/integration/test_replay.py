@@ -136,6 +136,27 @@ def test_what_the_group_has_not_come_to_yet_is_not_missing(deployment):
 
 
 @pytest.mark.real_kafka
+def test_brokers_that_acknowledge_nothing_for_a_while_are_waited_for(deployment):
+    """As after the death of a replica: what is written meanwhile may stand there and not be shown, so that a replay which
+    gave it up would write it twice."""
+    account = "wx" + secrets.token_hex(8)
+    ids = write(deployment, account, 60, int(time.time() * 1000) - HOUR_MS, 1)
+    old = replay.newest(deployment, "probe")
+    with replay.running(deployment, "run", "probe", "--redo", "--account", account, "--rate", "20") as process:
+        wait_until(lambda: (run := replay.newest(deployment, "probe")) != old and replay.written(deployment, run), margin(30),
+                   "a part of it")
+        deployment.kafka.pause()
+        time.sleep(6)                   # its own tries took 4 s once
+        deployment.kafka.resume()
+        said, _ = process.communicate(timeout=margin(60))
+    assert process.returncode == 0, said
+    assert "not acknowledged" not in said
+    run = replay.newest(deployment, "probe")
+    assert sorted(record.event_id for record in handed_over(deployment, "probe")
+                  if record.headers["wxbus-replay"] == run) == sorted(ids)
+
+
+@pytest.mark.real_kafka
 def test_what_retention_deletes_before_it_is_read_is_told(deployment):
     account, source = "wx" + secrets.token_hex(8), deployment.topic("messages")
     write(deployment, account, 60, int(time.time() * 1000) - HOUR_MS, 1)

@@ -116,11 +116,13 @@ def replay_what_is_missing(deployment, history, rate, killed):
     return run
 
 
-def replay_each_once_more(deployment, history, rate):
+def replay_each_once_more(deployment, history, rate, whole_wait):
     process, entered, run = run_to(deployment, 0.3, history.wanted, "run", "probe", "--redo", *history.scope(), "--rate",
                                    str(rate))
     entered.kill()
     process.__exit__(None, None, None)
+    if not whole_wait:                  # the last 8 of its 60 s are enough: brokers that are well have shown all long before
+        probe.query(deployment, "UPDATE wxbus.replays SET noted_at = noted_at - interval '52 s' WHERE replay_id = %s", run)
     resumed = replay.command(deployment, "resume", run)
     assert "waiting" in resumed.stderr and f"{len(history.wanted)} events written" in resumed.stdout
     wait_handled(deployment)
@@ -149,7 +151,7 @@ def test_one_accounts_hour_is_replayed_while_live_traffic_flows(deployment, long
     missing = replay_what_is_missing(deployment, history, rate, killed=long)
     again = replay.command(deployment, "run", "probe", "--missing", *history.scope(), "--rate", "100000", "--migrations",
                            probe.manifests())
-    redo = replay_each_once_more(deployment, history, rate)
+    redo = replay_each_once_more(deployment, history, rate, whole_wait=long)
     assert past_effects(deployment, "") == dict.fromkeys(history.wanted, 1)
     live.close()
     wait_until(lambda: len(answers.answers) >= len(live.asked), margin(60), "an answer to each live event", 0.1)

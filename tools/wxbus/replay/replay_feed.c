@@ -25,7 +25,7 @@
 #define STEP_MS    5
 #define WARM_MS    4000
 #define FLUSH_MS   (REPLAY_DELIVERY_MS + 2000)
-#define GIVE_UP_MS 60000 /* of trouble without any progress */
+#define GIVE_UP_MS 120000 /* of trouble without any progress */
 #define AGAIN_MS   1000
 #define MARGIN_MS  (10LL * 60 * 1000) /* between the clocks of two operators' machines */
 #define BURST_MS   200                /* what a rate may catch up on */

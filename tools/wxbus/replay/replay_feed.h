@@ -31,10 +31,10 @@ struct feed_options {
 	void *arg;
 };
 
-/* Feeds `r` to its end, through troubles of Kafka's and the database's that last less than a minute; one that
- * other processes have fed is gone on with. 0, and r->state says why it has ended: done; paused or cancelled,
- * which somebody wanted; running: stop() was true, and it can be resumed. -1: it can be resumed, but for
- * ERR_REJECT: somebody else has it, it is not running, or there is no such topic. */
+/* Feeds `r` to its end, through troubles of Kafka's and the database's that last less than two minutes; one
+ * that other processes have fed is gone on with. 0, and r->state says why it has ended: done; paused or
+ * cancelled, which somebody wanted; running: stop() was true, and it can be resumed. -1: it can be resumed,
+ * but for ERR_REJECT: somebody else has it, it is not running, or there is no such topic. */
 int replay_feed(struct replay_store *s, struct replay *r, const struct feed_options *o, struct err *err);
 
 #endif

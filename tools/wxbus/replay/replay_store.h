@@ -13,9 +13,14 @@
  * nobody left waits until the last note is older than whatever was under way then. One thread. */
 struct replay_store;
 
-#define REPLAY_ID_SIZE     32
-#define REPLAY_LEASE_MS    4000
-#define REPLAY_DELIVERY_MS 4000 /* how long a process tries to write a record */
+#define REPLAY_ID_SIZE  32
+#define REPLAY_LEASE_MS 4000
+/* How long a process tries to write a record. While a replica is dead or lags, what is written is not
+ * acknowledged, and nobody can read it either: given up before the brokers do without that replica, it would
+ * not be found and be written twice. They take broker.session.timeout.ms (9 s) for one that is dead, and one
+ * and a half times replica.lag.time.max.ms (30 s; looked at every half of it) for one that lags.
+ * https://kafka.apache.org/documentation/#brokerconfigs_replica.lag.time.max.ms */
+#define REPLAY_DELIVERY_MS 50000
 
 enum replay_state { REPLAY_RUNNING, REPLAY_PAUSED, REPLAY_CANCELLED, REPLAY_DONE };
 const char *replay_state_name(enum replay_state state);
