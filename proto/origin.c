@@ -52,6 +52,11 @@ int64_t origin_due_ms(const struct kafka_record *r)
 	return time_of(r, ORIGIN_DUE);
 }
 
+bool origin_again(const struct kafka_record *r)
+{
+	return kafka_record_header(r, ORIGIN_REPLAY) || kafka_record_header(r, ORIGIN_LETTER);
+}
+
 void origin_read(const struct kafka_record *r, struct arena *arena, struct origin *out)
 {
 	const char *topic = text(r, ORIGIN_TOPIC, arena), *partition = text(r, ORIGIN_PARTITION, arena);
@@ -70,6 +75,7 @@ void origin_read(const struct kafka_record *r, struct arena *arena, struct origi
 		.run = run ? run : "",
 		.answered = answered_in(r, run ? run : ""),
 		.effects = !effects || strcmp(effects, "off") != 0,
+		.again = origin_again(r),
 	};
 }
 

@@ -44,11 +44,15 @@ struct origin {
 	const char *run;         /* "": live */
 	bool effects;
 	bool answered;
+	bool again; /* origin_again() */
 };
 
 /* Strings are in the arena. A record without these headers is its own origin. */
 void origin_read(const struct kafka_record *r, struct arena *arena, struct origin *out);
 int64_t origin_due_ms(const struct kafka_record *r);
+/* An operator has it handled once more: a replay has written it, or the redrive of a dead letter; or it is a
+ * retry of such. */
+bool origin_again(const struct kafka_record *r);
 
 /* What becomes of it now. */
 struct handover {

@@ -2,7 +2,7 @@
  * record may be begun only while its partition is ours, and only the contiguous run of settled ones is
  * stored.
  *
- * Records of background topics wait in a queue before the lanes, and whoever ends a record lets in the next:
+ * Records that give way wait in a queue before the lanes, and whoever ends a record lets in the next:
  * in a lane they would stand before what comes later for the same key. */
 #include "common/kafka/worker.h"
 
@@ -49,7 +49,7 @@ struct worker {
 	atomic_int taken; /* records read and neither handled nor dropped yet */
 
 	pthread_mutex_t turns;      /* over these three */
-	struct worker_job *waiting; /* of background topics, in their order */
+	struct worker_job *waiting; /* those that give way, in their order */
 	int background, others;     /* jobs in the lanes */
 
 	/* Of the polling thread. */
@@ -79,6 +79,7 @@ struct worker_job {
 	int64_t due_ms;   /* wall clock; 0: now */
 	int64_t again_ms; /* monotonic; put back until then; 0: not */
 	bool was_put_back;
+	bool gives_way;
 	bool in_lanes;
 	struct worker_job *prev, *next; /* in a partition's `held`, or in `waiting` */
 	struct kafka_header headers[];  /* the record's, and behind them all its bytes */
@@ -167,7 +168,7 @@ static void enter_lanes(struct worker *w, struct worker_job *j)
 	if (w->options.shares)
 		n_shares = w->options.shares(w->options.arg, r, shares);
 	j->in_lanes = true;
-	*(in_background(w, j->ticket.partition) ? &w->background : &w->others) += 1;
+	*(j->gives_way ? &w->background : &w->others) += 1;
 	lanes_add_shared(w->lanes, lane, lane_len, shares, n_shares, j);
 }
 
@@ -195,7 +196,7 @@ static void let_in(struct worker *w)
 static void begin(struct worker *w, struct worker_job *j)
 {
 	pthread_mutex_lock(&w->turns);
-	if (in_background(w, j->ticket.partition)) {
+	if (j->gives_way) {
 		DL_APPEND(w->waiting, j);
 		let_in(w);
 	} else {
@@ -211,7 +212,7 @@ static void job_free(void *arg, void *job)
 
 	if (j->in_lanes) {
 		pthread_mutex_lock(&w->turns);
-		*(in_background(w, j->ticket.partition) ? &w->background : &w->others) -= 1;
+		*(j->gives_way ? &w->background : &w->others) -= 1;
 		let_in(w);
 		pthread_mutex_unlock(&w->turns);
 	}
@@ -219,16 +220,22 @@ static void job_free(void *arg, void *job)
 	atomic_fetch_sub(&w->taken, 1);
 }
 
-/* Each stands behind what has begun of its partition, so nothing behind it is settled. */
-static void drop_waiting(struct worker *w)
+/* Those of a background topic stand behind what has begun of their partition, so that nothing behind them is
+ * settled; behind the others there may be. */
+static void end_waiting(struct worker *w)
 {
-	struct worker_job *list, *j, *next;
+	struct worker_job *dropped = NULL, *j, *next;
 
 	pthread_mutex_lock(&w->turns);
-	list = w->waiting;
-	w->waiting = NULL;
+	DL_FOREACH_SAFE (w->waiting, j, next) {
+		DL_DELETE(w->waiting, j);
+		if (in_background(w, j->ticket.partition))
+			DL_APPEND(dropped, j);
+		else
+			enter_lanes(w, j);
+	}
 	pthread_mutex_unlock(&w->turns);
-	DL_FOREACH_SAFE (list, j, next)
+	DL_FOREACH_SAFE (dropped, j, next)
 		job_free(w, j);
 }
 
@@ -394,28 +401,34 @@ static void begin_due(struct worker *w, struct partition *p)
 	}
 }
 
-/* A background record was written long ago, and waits by design: it grows old from when it was read. */
-static int64_t waits_since_ms(
-	const struct worker *w, const struct partition *p, const struct kafka_record *r, int64_t due_ms)
+static bool gives_way(const struct worker *w, const struct partition *p, const struct kafka_record *r)
 {
-	if (in_background(w, p->id))
-		return clock_wall_ms();
-	return due_ms > r->timestamp_ms ? due_ms : r->timestamp_ms;
+	return in_background(w, p->id) || (w->options.gives_way && w->options.gives_way(w->options.arg, r));
+}
+
+/* What gives way was written long ago, and waits by design: it grows old from when it was read. */
+static int64_t waits_since_ms(const struct kafka_record *r, int64_t due_ms, bool gives_way)
+{
+	int64_t since_ms = gives_way ? clock_wall_ms() : r->timestamp_ms;
+
+	return due_ms > since_ms ? due_ms : since_ms;
 }
 
 static void take(struct worker *w, const struct kafka_record *r)
 {
 	struct partition *p = partition_of(w, id_of(w, r->topic, r->partition));
 	int64_t due_ms = w->options.due_ms ? w->options.due_ms(w->options.arg, r) : 0;
+	bool background = p && gives_way(w, p, r);
 	struct offset_ticket ticket;
 	struct worker_job *j;
 
-	if (!p || !offsets_add(w->offsets, p->id, r->offset, job_size(r), waits_since_ms(w, p, r, due_ms),
-			  &ticket))
+	if (!p || !offsets_add(w->offsets, p->id, r->offset, job_size(r),
+			  waits_since_ms(r, due_ms, background), &ticket))
 		return; /* taken away meanwhile */
 	atomic_fetch_add(&w->taken, 1);
 	j = job_new(w, r, &ticket);
 	j->due_ms = due_ms;
+	j->gives_way = background;
 	if (p->held || j->due_ms > clock_wall_ms())
 		DL_APPEND(p->held, j);
 	else
@@ -512,7 +525,7 @@ static void *poller(void *arg)
 	atomic_store(&w->ready, false);
 	for (size_t i = 0; i < w->n_partitions; i++)
 		drop_held(w, &w->partitions[i]); /* nothing that was read stands behind it */
-	drop_waiting(w);
+	end_waiting(w);
 	/* A record that is dropped here would leave a gap, and all behind it would be handled twice. */
 	while (atomic_load(&w->taken) > 0 && !atomic_load(&w->hurry)) {
 		resume(w);

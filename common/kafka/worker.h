@@ -27,6 +27,9 @@ struct worker_options {
 	 * threads' number has begun (one at least), and one while the others' would fill the rest. A record
 	 * of theirs is begun no earlier, so that others of its key wait behind a few and not behind all. */
 	size_t n_background;
+	/* Whether a record of another topic gives way with them, as one that was put aside by them. NULL:
+	 * none does. At the end these are still handled, for others may be settled behind them. */
+	bool (*gives_way)(void *arg, const struct kafka_record *r);
 	int threads;
 	int gather_ms; /* as in consumer.h */
 	/* How much of one partition may be read and not settled; beyond any of these it is paused. */
@@ -72,7 +75,7 @@ bool worker_was_put_back(const struct worker_job *job);
 bool worker_ready(struct worker *w);  /* has its partitions; any thread */
 int64_t worker_lag(struct worker *w); /* records behind; -1: not known */
 /* How long the oldest record of this member's partitions waits to be settled, from its timestamp or from when
- * it was due, of background topics from when it was read; 0: none does. The first of each partition is in
+ * it was due, of those that give way from when it was read; 0: none does. The first of each partition is in
  * hand within moments of its arrival; while that cannot be told (no partitions yet, none any more, one that
  * does not answer or does not bring what it has), it is the time for which it cannot, and not less than it
  * was before. So it grows while a handler does not end or fails again and again, and while nothing is read.

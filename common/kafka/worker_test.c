@@ -309,6 +309,7 @@ static void a_partition_that_waited_when_the_group_changed_goes_on_after_it(void
 
 #define BACKGROUND "wx.background"
 #define BEHIND     20
+#define MARK       "wx-gives-way"
 
 struct turns {
 	atomic_bool hold; /* background records do not end */
@@ -316,12 +317,18 @@ struct turns {
 	atomic_int ended_before; /* background records that ended before the other one of their key began */
 };
 
+static bool is_marked(void *arg, const struct kafka_record *r)
+{
+	(void)arg;
+	return kafka_record_header(r, MARK) != NULL;
+}
+
 static bool handle_in_turns(void *arg, const struct kafka_record *r, struct worker_job *job)
 {
 	struct turns *t = arg;
 	int n;
 
-	if (strcmp(r->topic, BACKGROUND) != 0) {
+	if (strcmp(r->topic, BACKGROUND) != 0 && !is_marked(NULL, r)) {
 		if (((const char *)r->key)[0] == 'a')
 			atomic_store(&t->ended_before, atomic_load(&t->ended));
 		atomic_fetch_add(&t->others, 1);
@@ -338,7 +345,8 @@ static bool handle_in_turns(void *arg, const struct kafka_record *r, struct work
 	return true;
 }
 
-static void publish_keys(const struct kit *kit, const char *topic, const char *keys, int each)
+static void publish_marked(
+	const struct kit *kit, const char *topic, const char *keys, int each, const struct kafka_header *mark)
 {
 	const char *const topics[] = {topic};
 	struct producer *p = kit_producer(&kit->conf, &(struct producer_options){.client_id = "test"});
@@ -350,10 +358,17 @@ static void publish_keys(const struct kit *kit, const char *topic, const char *k
 			char key[] = {*keys, '\0'};
 			struct kafka_record r = kit_record(topic, key, "1");
 
+			r.headers = mark;
+			r.n_headers = mark ? 1 : 0;
 			kit_publish(p, &r);
 		}
 	}
 	producer_free(&p, 1000);
+}
+
+static void publish_keys(const struct kit *kit, const char *topic, const char *keys, int each)
+{
+	publish_marked(kit, topic, keys, each, NULL);
 }
 
 static void wait_number(atomic_int *n, int wanted)
@@ -375,6 +390,7 @@ static struct worker *start_with_background(const struct kit *kit, struct turns 
 		.n_topics = 2,
 		.n_from_beginning = 2,
 		.n_background = 1,
+		.gives_way = is_marked,
 		.threads = 4,
 		.handle = handle_in_turns,
 		.arg = t,
@@ -438,6 +454,48 @@ static void background_records_that_wait_at_the_end_come_again(void **state)
 	worker_free(&w);
 }
 
+static void *let_go_soon(void *arg)
+{
+	struct turns *t = arg;
+
+	clock_sleep_ms(300);
+	atomic_store(&t->hold, false);
+	return NULL;
+}
+
+/* They stand among others of their topic, which may be settled behind them. */
+static void marked_records_of_other_topics_give_way_and_do_not_come_again(void **state)
+{
+	const struct kafka_header mark = {MARK, "", 0};
+	struct turns t = {.hold = true};
+	struct kit *kit = *state;
+	pthread_t thread;
+	struct worker *w;
+
+	make_background(kit);
+	w = start_with_background(kit, &t);
+	wait_ready(w);
+	publish_marked(kit, KIT_TOPIC, "abcdefgh", 2, &mark);
+	wait_number(&t.background, 1);
+	publish_keys(kit, KIT_TOPIC, "ijklmnop", 1);
+	wait_number(&t.others, 8);
+	assert_int_equal(atomic_load(&t.most_background), 1);
+	assert_int_equal(pthread_create(&thread, NULL, let_go_soon, &t), 0);
+	worker_stop(w, clock_mono_ms() + WAIT_MS);
+	pthread_join(thread, NULL);
+	worker_free(&w);
+	assert_int_equal(atomic_load(&t.ended), 16);
+
+	w = start_with_background(kit, &t);
+	wait_ready(w);
+	publish_keys(kit, KIT_TOPIC, "ijklmnop", 1);
+	wait_number(&t.others, 16);
+	worker_stop(w, clock_mono_ms() + 5000);
+	worker_free(&w);
+	assert_int_equal(atomic_load(&t.ended), 16);
+	assert_int_equal(atomic_load(&t.others), 16);
+}
+
 static void a_record_that_is_put_back_holds_its_key_and_no_thread_and_is_not_lost(void **state)
 {
 	struct seen s = {.lock = PTHREAD_MUTEX_INITIALIZER, .back = true};
@@ -478,6 +536,7 @@ int main(void)
 		KIT_CASE(a_partition_that_waited_when_the_group_changed_goes_on_after_it),
 		KIT_CASE(records_of_background_topics_give_way_to_the_others),
 		KIT_CASE(background_records_that_wait_at_the_end_come_again),
+		KIT_CASE(marked_records_of_other_topics_give_way_and_do_not_come_again),
 		KIT_CASE(a_record_that_is_put_back_holds_its_key_and_no_thread_and_is_not_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,6 +274,7 @@ static int start_worker(struct business *b, struct err *err)
 		.topics = topics,
 		.from_beginning = strcmp(b->conf->start, "beginning") == 0,
 		.n_background = b->manifest.has_replay ? 1 : 0, /* the last of them */
+		.gives_way = sdk_gives_way,
 		.threads = (int)b->conf->threads,
 		.due_ms = sdk_due_ms,
 		.handle = sdk_deliver,

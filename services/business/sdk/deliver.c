@@ -43,6 +43,13 @@ const char *event_str(const struct event *e, const char *field)
 	return s ? s : "";
 }
 
+static void count(bool again, const char *outcome)
+{
+	metric_add(&sdk_metrics[M_EVENTS], outcome, 1);
+	if (again)
+		metric_add(&sdk_metrics[M_AGAIN], outcome, 1);
+}
+
 /* --- from record to event ----------------------------------------------------------------------------------
  */
 
@@ -104,6 +111,7 @@ static struct event event_of(struct delivery *d, struct event_work *work)
 {
 	const struct envelope *e = &d->envelope;
 
+	work->again = d->origin.again;
 	work->moved = d->origin.handed_over;
 	work->alone = e->n_repliers == 1;
 	work->effects = d->origin.effects;
@@ -267,7 +275,7 @@ static enum settlement repeat_row(struct event *e, struct once_row *row)
 	if (s == SETTLE_DONE) {
 		e->work->verdict = row->verdict;
 		row->verdict.reply = NULL;
-		metric_add(&sdk_metrics[M_EVENTS], "repeated", 1);
+		count(e->work->again, "repeated");
 	}
 	once_row_release(row);
 	return s;
@@ -321,7 +329,7 @@ static bool repeat_settled(struct delivery *d, struct event *e)
 		log_warn(e->id, "its verdict was not repeated: %s", err.text);
 	json_free(&v.reply);
 	if (dropped)
-		metric_add(&sdk_metrics[M_EVENTS], "repeated", 1);
+		count(d->origin.again, "repeated");
 	return dropped;
 }
 
@@ -336,7 +344,7 @@ static bool repeat_erased(struct delivery *d, struct event *e)
 		return false;
 	if (say_none(e, &err) < 0)
 		log_warn(e->id, "its verdict was not written: %s", err.text);
-	metric_add(&sdk_metrics[M_EVENTS], "erased", 1);
+	count(d->origin.again, "erased");
 	return true;
 }
 
@@ -386,7 +394,7 @@ static bool bury(struct delivery *d, const char *error_class, const char *reason
 	if (!hand_over(d, d->business->dead_letter_topic, &h))
 		return false;
 	log_warn(d->envelope.id, "dead letter after %d attempts: %s", attempts, reason);
-	metric_add(&sdk_metrics[M_EVENTS], "dead_letter", 1);
+	count(d->origin.again, "dead_letter");
 	return true;
 }
 
@@ -428,7 +436,7 @@ static bool put_aside(struct delivery *d, struct event *e, int attempts)
 		return false;
 	log_info(e->id, "tried again in %s: %s", delay->name, h.reason);
 	metric_add(&sdk_metrics[M_RETRIES], delay->name, 1);
-	metric_add(&sdk_metrics[M_EVENTS], "retry", 1);
+	count(d->origin.again, "retry");
 	return true;
 }
 
@@ -490,7 +498,7 @@ static bool settle(struct delivery *d, const struct business_route *route, struc
 				: route  ? "handled"
 					 : "passed over");
 			if (!repeated)
-				metric_add(&sdk_metrics[M_EVENTS], route ? "done" : "passed_over", 1);
+				count(d->origin.again, route ? "done" : "passed_over");
 			return e->work->unsaid || remember(d, e, SETTLED_DONE);
 		}
 		if (s == SETTLE_STOP)
@@ -534,6 +542,12 @@ static bool deliver_event(struct delivery *d, struct event *e)
 
 	count_result(e);
 	return wait_for_marks(d) && (repeat_settled(d, e) || repeat_erased(d, e) || settle(d, route, e));
+}
+
+bool sdk_gives_way(void *arg, const struct kafka_record *r)
+{
+	(void)arg;
+	return origin_again(r);
 }
 
 bool sdk_deliver(void *arg, const struct kafka_record *r, struct worker_job *job)

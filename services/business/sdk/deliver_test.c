@@ -1132,6 +1132,31 @@ static void what_a_replay_dies_of_says_which_replay_it_was(void **state)
 	assert_false(origin.effects);
 }
 
+static double again(const char *outcome)
+{
+	return metric_get(&sdk_metrics[M_AGAIN], outcome);
+}
+
+static void a_retry_of_a_replayed_event_gives_way_too_and_is_told_from_live_ones(void **state)
+{
+	double retries = again("retry"), done = again("done");
+
+	(void)state;
+	be(&retrying);
+	t.settlement = SETTLE_RETRY;
+	assert_true(deliver_asked());
+	assert_false(sdk_gives_way(&b, &t.records[1]));
+	assert_true(redo("run-1", false));
+	assert_int_equal(t.n, 3);
+	assert_true(sdk_gives_way(&b, &t.records[2]));
+	assert_true(again("retry") == retries + 1);
+	t.settlement = SETTLE_DONE;
+	assert_true(deliver_written(1));
+	assert_true(again("done") == done);
+	assert_true(deliver_written(2));
+	assert_true(again("done") == done + 1);
+}
+
 /* Its effect is committed, and Kafka did not take the reply: whoever gets it again says it. */
 static void a_replay_without_effects_leaves_to_others_what_is_still_to_be_said(void **state)
 {
@@ -1371,6 +1396,7 @@ int main(void)
 		CASE(a_replay_without_effects_says_nothing_outside),
 		CASE(a_replay_of_what_is_missing_passes_over_what_is_settled),
 		CASE(what_a_replay_dies_of_says_which_replay_it_was),
+		CASE(a_retry_of_a_replayed_event_gives_way_too_and_is_told_from_live_ones),
 		CASE(a_replay_without_effects_leaves_to_others_what_is_still_to_be_said),
 		CASE(a_replay_without_effects_does_not_settle_what_is_still_to_be_said),
 		CASE(a_fan_who_is_to_be_forgotten_is_erased_and_his_older_events_are_not_handled),

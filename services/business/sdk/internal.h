@@ -72,6 +72,7 @@ struct business {
 
 /* What the handling of one event is made of, beside what the handler sees. */
 struct event_work {
+	bool again;   /* an operator has it handled once more */
 	bool moved;   /* not the first delivery: nobody waits for a verdict any more */
 	bool alone;   /* no other group was asked */
 	bool effects; /* false: replies and calls are left out */
@@ -128,6 +129,7 @@ bool sdk_marks_ready(const struct business *b);
 
 enum {
 	M_EVENTS,
+	M_AGAIN,
 	M_HANDLE_SECONDS,
 	M_RETRIES,
 	M_VERDICTS,
@@ -145,5 +147,7 @@ extern struct metric sdk_metrics[N_SDK_METRICS];
 bool sdk_deliver(void *arg, const struct kafka_record *r, struct worker_job *job);
 /* A worker's due_ms(). */
 int64_t sdk_due_ms(void *arg, const struct kafka_record *r);
+/* A worker's gives_way(): of a retry topic. */
+bool sdk_gives_way(void *arg, const struct kafka_record *r);
 
 #endif
