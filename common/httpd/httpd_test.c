@@ -835,14 +835,27 @@ static void broken_chunks_and_too_many_are_refused(void **state)
 /* --- draining ----------------------------------------------------------------------------------------------
  */
 
-static void *ask_wait(void *arg)
+static void *hear_all(void *arg)
 {
 	int fd = *(int *)arg;
 	char *a = calloc(1, 4096);
 
-	say(fd, "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
 	hear(fd, NULL, a, 4096);
 	return a;
+}
+
+/* A request that a handler keeps until `release`; hear_all() gets its answer. A request that never arrives
+ * fails the test instead of keeping it for ever. */
+static void begin_to_wait(int *fd, pthread_t *hearer)
+{
+	int64_t until_ms = clock_mono_ms() + 30000;
+
+	say(*fd, "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
+	while (httpd_requests(server) == 0) {
+		assert_true(clock_mono_ms() < until_ms);
+		clock_sleep_ms(5);
+	}
+	pthread_create(hearer, NULL, hear_all, fd);
 }
 
 static void *release_soon(void *arg)
@@ -855,7 +868,7 @@ static void *release_soon(void *arg)
 
 static void a_stopping_server_finishes_what_it_began_and_takes_nothing_new(void **state)
 {
-	pthread_t asker, releaser;
+	pthread_t hearer, releaser;
 	int fd = dial(), idle = dial(), port = httpd_port(server);
 	int64_t begin_ms;
 	void *a;
@@ -863,9 +876,7 @@ static void a_stopping_server_finishes_what_it_began_and_takes_nothing_new(void 
 	(void)state;
 	say(idle, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 	hear(idle, "peer=127.0.0.1", answer, sizeof(answer));
-	pthread_create(&asker, NULL, ask_wait, &fd);
-	while (httpd_requests(server) == 0)
-		clock_sleep_ms(5);
+	begin_to_wait(&fd, &hearer);
 	httpd_stop_accepting(server);
 	assert_int_equal(try_connect(port), -1);
 	/* A connection that was open is served once more, and told to go. */
@@ -877,7 +888,7 @@ static void a_stopping_server_finishes_what_it_began_and_takes_nothing_new(void 
 	begin_ms = clock_mono_ms();
 	httpd_free(&server);
 	assert_true(clock_mono_ms() - begin_ms < 1500);
-	pthread_join(asker, &a);
+	pthread_join(hearer, &a);
 	expect_status(a, 200);
 	expect_body(a, "waited");
 	pthread_join(releaser, NULL);
@@ -888,21 +899,19 @@ static void a_stopping_server_finishes_what_it_began_and_takes_nothing_new(void 
 
 static void waiting_until_it_is_idle_ends_with_the_last_handler_or_at_the_deadline(void **state)
 {
-	pthread_t asker;
+	pthread_t hearer;
 	int fd = dial();
 	void *a;
 
 	(void)state;
 	httpd_wait_idle(server, clock_mono_ms() + 60000);
-	pthread_create(&asker, NULL, ask_wait, &fd);
-	while (httpd_requests(server) == 0)
-		clock_sleep_ms(5);
+	begin_to_wait(&fd, &hearer);
 	httpd_wait_idle(server, clock_mono_ms() + 20);
 	assert_int_equal(httpd_requests(server), 1);
 	atomic_store(&release, true);
 	httpd_wait_idle(server, clock_mono_ms() + 60000);
 	assert_int_equal(httpd_requests(server), 0);
-	pthread_join(asker, &a);
+	pthread_join(hearer, &a);
 	expect_body(a, "waited");
 	free(a);
 	close(fd);
