@@ -156,6 +156,8 @@ def test_a_step_that_fails_says_why_and_is_the_last(sim, receiver):             
         assert not report["ok"] and len(report["steps"]) == 2 and why in said, (step, report)
     report, said = played(sim, [text, {"record": {"what": "push"}, "count": 0, "within_ms": 10}])
     assert said == "1 such entries of the record, not 0"
+    report, said = played(sim, [{"record": {"n": {"$at_least": "${few}"}}, "count": 0, "within_ms": 10}], few="1")
+    assert said == "its variables give $at_least a value that it does not take"
     status, answer = run(sim, [{"post": "nothing"}])
     assert status == 400 and answer["error"].startswith("steps[0].post: ")
 

@@ -174,9 +174,8 @@ static int64_t count_entries(struct playing *p, const struct json *saving, const
 }
 
 /* Entries from the scenario's beginning on. Not one is shown by having waited for the whole time. */
-static void look_at_record(struct playing *p, const struct scenario_step *step)
+static void look_for(struct playing *p, const struct scenario_step *step, const struct json *wanted)
 {
-	struct json *wanted = match_fill(step->record, p->variables);
 	int64_t until_ms = clock_mono_ms() + step->ms, n = 0, left_ms;
 	struct buf other = BUF_INIT(WHY_MAX);
 	uint64_t since = p->since;
@@ -195,6 +194,17 @@ static void look_at_record(struct playing *p, const struct scenario_step *step)
 			step->count ? "at least " : "", (long long)step->count,
 			other.len ? "; in the last other one " : "", buf_cstr(&other));
 	buf_release(&other);
+}
+
+static void look_at_record(struct playing *p, const struct scenario_step *step)
+{
+	struct json *wanted = match_fill(step->record, p->variables);
+	const char *flaw = match_flaw(wanted);
+
+	if (flaw)
+		buf_addf(&p->why, "its variables give %s a value that it does not take", flaw);
+	else
+		look_for(p, step, wanted);
 	json_free(&wanted);
 }
 
