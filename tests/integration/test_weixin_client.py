@@ -6,18 +6,15 @@ import sys
 
 import pytest
 
-from test_weixin_sim import ACCOUNT, COMPONENT, FAN, KEY, SECRET, TOKEN, Weixin
+from test_weixin_sim import ACCOUNT, COMPONENT, FAN, KEY, SECRET, TOKEN, running
 from wxbus_testing import clients
 from wxbus_testing.namespace import Namespace
 
 
 @pytest.fixture
 def sim(logs):
-    sim = Weixin(logs / "weixin-sim-client.log", WEIXIN_SIM_PUSH_TIMEOUT_MS=20000)
-    sim.start(ready=False)
-    sim.wait_for(sim.ready, 20, "healthz")
-    yield sim
-    sim.finish()
+    with running(logs / "weixin-sim-client.log", WEIXIN_SIM_PUSH_TIMEOUT_MS=20000) as sim:
+        yield sim
 
 
 @pytest.mark.timeout(900)               # the first run on a machine installs the client

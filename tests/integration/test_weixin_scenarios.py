@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from test_weixin_sim import (ACCOUNT, COMPONENT, FAN, KEY, SECRET, SEND, TOKEN, Weixin, answer_release_check,  # noqa: F401
-                             process, receiver, sim)
+                             receiver, running, sim)
 from wxbusdev import paths
 from wxbusdev.child import wait_until
 from wxbusdev.service import http_request
@@ -17,6 +17,13 @@ from wxbusdev.service import http_request
 PROGRAM = paths.build_dir() / "bin" / "weixin-sim"
 FIRST_DAY = paths.ROOT / "tools" / "weixin-sim" / "scenarios" / "first-day.json"
 PUSH = {"component_appid": COMPONENT, "appid": ACCOUNT, "openid": FAN}
+
+
+@pytest.fixture(scope="module")
+def process(logs):
+    """No push of theirs is to time out, however busy the machine."""
+    with running(logs / "weixin-sim-scenarios.log", WEIXIN_SIM_PUSH_TIMEOUT_MS=20000) as process:
+        yield process
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """weixin-sim alone, between this test's own receiver of pushes and its own calls: is it a faithful Weixin?"""
 
 import concurrent.futures
+import contextlib
 import html
 import http.client
 import http.server
@@ -128,13 +129,22 @@ def receiver():
     receiver.close()
 
 
+@contextlib.contextmanager
+def running(log_path, **settings):
+    """A simulator of its own; it must end in order."""
+    process = Weixin(log_path, **settings)
+    process.start(ready=False)
+    try:
+        process.wait_for(process.ready, 20, "healthz")
+        yield process
+    finally:
+        process.finish()
+
+
 @pytest.fixture(scope="module")
 def process(logs):
-    process = Weixin(logs / "weixin-sim.log")
-    process.start(ready=False)
-    process.wait_for(process.ready, 20, "healthz")
-    yield process
-    process.finish()
+    with running(logs / "weixin-sim.log") as process:
+        yield process
 
 
 @pytest.fixture
