@@ -19,13 +19,15 @@ struct job {
 
 struct lane;
 
-/* Exists while a lane holds it. */
+/* Exists while a lane, or a share within it, holds it. */
 struct share {
 	char *key;
 	size_t key_len;
 	int most, running;
-	size_t held;         /* lanes that hold it */
-	struct lane *parked; /* found it full */
+	size_t held;
+	struct share *outer, *within; /* NULL: none */
+	struct lane *parked;          /* found it full */
+	struct share *prev, *next;    /* in `crowded` */
 	UT_hash_handle hh;
 };
 
@@ -33,8 +35,8 @@ struct lane {
 	char *key; /* NULL: not in the hash */
 	size_t key_len;
 	struct job *jobs;
-	struct share *shares[LANES_SHARES_MAX];
-	size_t n_shares;
+	struct share *share;      /* the innermost; NULL: none */
+	bool unparked;            /* and not looked at since */
 	int64_t due_ms;           /* in `asleep` */
 	struct lane *prev, *next; /* in `ready`, or in a share's `parked` */
 	UT_hash_handle hh;
@@ -45,29 +47,36 @@ struct lanes {
 	pthread_cond_t work_or_stop;
 	struct lanes_work work;
 	struct lane *by_key;
-	struct share *shares[LANES_SHARES_MAX];
-	struct lane *ready;   /* have jobs, none of them running; the first is next */
-	struct lane **asleep; /* their first job is not due yet; a heap, the earliest on top */
+	struct share *shares;  /* the outermost */
+	struct share *crowded; /* have lanes parked; the first is next */
+	struct lane *ready;    /* have jobs, none of them running; the first is next */
+	struct lane **asleep;  /* their first job is not due yet; a heap, the earliest on top */
 	size_t n_asleep, asleep_size;
 	uint64_t unparked;
 	bool stopping;
 	pthread_t *threads;
 	int n_threads;
+	int running; /* threads that run a job */
 };
 
-static void share_put(struct lanes *l, size_t which, struct share *s)
+static void share_put(struct lanes *l, struct share *s)
 {
-	if (--s->held > 0)
-		return;
-	HASH_DELETE(hh, l->shares[which], s);
-	free(s->key);
-	free(s);
+	struct share *outer;
+
+	for (; s && --s->held == 0; s = outer) {
+		outer = s->outer;
+		if (outer)
+			HASH_DELETE(hh, outer->within, s);
+		else
+			HASH_DELETE(hh, l->shares, s);
+		free(s->key);
+		free(s);
+	}
 }
 
 static void lane_free(struct lanes *l, struct lane *lane)
 {
-	for (size_t i = 0; i < lane->n_shares; i++)
-		share_put(l, i, lane->shares[i]);
+	share_put(l, lane->share);
 	if (lane->key)
 		HASH_DELETE(hh, l->by_key, lane);
 	free(lane->key);
@@ -82,49 +91,113 @@ static struct job *take(struct lane *lane)
 	return job;
 }
 
-/* There is room for one more: the lane that has waited longest gets it, or, where its other share is full,
- * hands it on. */
-static void unpark_one(struct lanes *l, struct share *s)
+static int most_of(const struct lanes *l, const struct share *s)
+{
+	int left = l->n_threads - l->running;
+
+	if (s->outer)
+		left = (most_of(l, s->outer) - s->outer->running + 1) / 2;
+	return left < s->most ? left : s->most;
+}
+
+/* The outermost share of these in which there is no room for one more; NULL: none is full. */
+static struct share *full_share(const struct lanes *l, struct share *s)
+{
+	struct share *full = s ? full_share(l, s->outer) : NULL;
+
+	return full || !s || s->running < most_of(l, s) ? full : s;
+}
+
+static void park(struct lanes *l, struct lane *lane, struct share *full)
+{
+	if (!full->parked)
+		DL_APPEND(l->crowded, full);
+	DL_APPEND(full->parked, lane);
+}
+
+/* The first lane at this share; the share goes behind the others. */
+static struct lane *leave_park(struct lanes *l, struct share *s)
 {
 	struct lane *lane = s->parked;
 
-	if (!lane || s->running >= s->most)
-		return;
 	DL_DELETE(s->parked, lane);
-	DL_APPEND(l->ready, lane);
-	l->unparked++;
-	pthread_cond_signal(&l->work_or_stop);
+	DL_DELETE(l->crowded, s);
+	if (s->parked)
+		DL_APPEND(l->crowded, s);
+	return lane;
 }
 
-/* At its share `full`. What it came for, room in another one of its shares, is the next lane's. */
-static void park(struct lanes *l, struct lane *lane, size_t full)
+/* Is there room for the first lane at this share? Those of a share within that is full wait there instead,
+ * for they would hold up the others here. */
+static bool lets_one_go(struct lanes *l, struct share *s)
 {
-	DL_APPEND(lane->shares[full]->parked, lane);
-	for (size_t i = 0; i < lane->n_shares; i++)
-		if (i != full)
-			unpark_one(l, lane->shares[i]);
+	struct share *full;
+
+	while (s->parked) {
+		full = full_share(l, s->parked->share);
+		if (!full)
+			return true;
+		if (full == s || full == s->outer)
+			return false;
+		park(l, leave_park(l, s), full);
+	}
+	return false;
 }
 
-/* False: a share is full, and the lane waits for one of its jobs to end. */
+/* Where there is room for one more, the lane that has waited longest goes; the shares take turns. What may go
+ * besides is looked for when that lane begins, or cannot any more. */
+static void unpark_one(struct lanes *l)
+{
+	struct share *s, *next;
+	struct lane *lane;
+
+	DL_FOREACH_SAFE (l->crowded, s, next) {
+		if (!lets_one_go(l, s))
+			continue;
+		lane = leave_park(l, s);
+		lane->unparked = true;
+		DL_APPEND(l->ready, lane);
+		l->unparked++;
+		pthread_cond_signal(&l->work_or_stop);
+		return;
+	}
+}
+
+/* False: a share is full, and the lane waits for jobs to end. */
 static bool enter_shares(struct lanes *l, struct lane *lane)
 {
-	for (size_t i = 0; i < lane->n_shares; i++) {
-		if (lane->shares[i]->running >= lane->shares[i]->most) {
-			park(l, lane, i);
-			return false;
-		}
+	struct share *s, *full = full_share(l, lane->share);
+
+	if (full) {
+		park(l, lane, full);
+		return false;
 	}
-	for (size_t i = 0; i < lane->n_shares; i++)
-		lane->shares[i]->running++;
+	for (s = lane->share; s; s = s->outer)
+		s->running++;
+	l->running++;
 	return true;
 }
 
 static void leave_shares(struct lanes *l, struct lane *lane)
 {
-	for (size_t i = 0; i < lane->n_shares; i++) {
-		lane->shares[i]->running--;
-		unpark_one(l, lane->shares[i]);
-	}
+	for (struct share *s = lane->share; s; s = s->outer)
+		s->running--;
+	l->running--;
+	unpark_one(l);
+}
+
+/* The next lane, if it may run now. */
+static struct lane *next_lane(struct lanes *l)
+{
+	struct lane *lane = l->ready;
+	bool unparked = lane->unparked, entered;
+
+	DL_DELETE(l->ready, lane);
+	lane->unparked = false;
+	entered = enter_shares(l, lane);
+	if (unparked)
+		unpark_one(l);
+	return entered ? lane : NULL;
 }
 
 /* --- lanes whose first job is to run again later ---------------------------------------------------------
@@ -207,13 +280,11 @@ static void *worker(void *arg)
 
 	pthread_mutex_lock(&l->lock);
 	while (!l->stopping) {
-		lane = l->ready;
-		if (!lane) {
+		if (!l->ready) {
 			pthread_cond_wait(&l->work_or_stop, &l->lock);
 			continue;
 		}
-		DL_DELETE(l->ready, lane);
-		if (!enter_shares(l, lane))
+		if ((lane = next_lane(l)) == NULL)
 			continue;
 		job = take(lane);
 		pthread_mutex_unlock(&l->lock);
@@ -271,13 +342,11 @@ uint64_t lanes_unparked(struct lanes *l)
 
 static void unpark_all(struct lanes *l)
 {
-	struct share *s, *next;
+	struct lane *lane;
 
-	for (size_t i = 0; i < LANES_SHARES_MAX; i++) {
-		HASH_ITER (hh, l->shares[i], s, next) {
-			DL_CONCAT(l->ready, s->parked);
-			s->parked = NULL;
-		}
+	while (l->crowded) {
+		lane = leave_park(l, l->crowded);
+		DL_APPEND(l->ready, lane);
 	}
 }
 
@@ -306,19 +375,21 @@ void lanes_free(struct lanes **lp)
 	free(l);
 }
 
-static struct share *share_hold(struct lanes *l, size_t which, const struct lanes_share *wanted)
+static struct share *share_hold(struct lanes *l, struct share *outer, const struct lanes_share *wanted)
 {
-	struct share *s;
+	struct share **among = outer ? &outer->within : &l->shares, *s;
 
-	HASH_FIND(hh, l->shares[which], wanted->key, wanted->key_len, s);
+	HASH_FIND(hh, *among, wanted->key, wanted->key_len, s);
 	if (!s) {
 		s = xcalloc(1, sizeof(*s));
 		s->key = xmemdup(wanted->key, wanted->key_len);
 		s->key_len = wanted->key_len;
 		s->most = wanted->most;
-		HASH_ADD_KEYPTR(hh, l->shares[which], s->key, s->key_len, s);
+		s->outer = outer;
+		HASH_ADD_KEYPTR(hh, *among, s->key, s->key_len, s);
+		if (outer)
+			outer->held++;
 	}
-	s->held++;
 	return s;
 }
 
@@ -332,8 +403,10 @@ static struct lane *lane_new(
 		lane->key_len = key_len;
 		HASH_ADD_KEYPTR(hh, l->by_key, lane->key, lane->key_len, lane);
 	}
-	for (; lane->n_shares < n_shares; lane->n_shares++)
-		lane->shares[lane->n_shares] = share_hold(l, lane->n_shares, &shares[lane->n_shares]);
+	for (size_t i = 0; i < n_shares; i++)
+		lane->share = share_hold(l, lane->share, &shares[i]);
+	if (lane->share)
+		lane->share->held++;
 	return lane;
 }
 

@@ -27,16 +27,18 @@ void lanes_free(struct lanes **l);
 /* key_len 0: a lane of its own, in no order. The key is copied, the job taken over. Any thread. */
 void lanes_add(struct lanes *l, const void *key, size_t key_len, void *job);
 
-/* Lanes with a share's key in common run at most `most` jobs at once, so that one that stalls leaves threads
- * to the others; what is beyond waits without a thread. */
+/* Whose threads a lane uses. A share may hold as many threads as are free, and one that lies within another
+ * half of what that one may still take: so one whose jobs stall leaves half of the threads to the others, a
+ * second one half of what it found, and so on. What is beyond waits without a thread. */
 struct lanes_share {
 	const void *key; /* copied */
 	size_t key_len;
-	int most;
+	int most; /* never more than so many, 1 or more */
 };
 #define LANES_SHARES_MAX 2
 
-/* shares[i].key is looked up among the i-th shares only. A lane keeps the shares of its first job. */
+/* Each share lies within the one before it; its key is looked up there only. A lane keeps the shares of its
+ * first job. */
 void lanes_add_shared(struct lanes *l, const void *key, size_t key_len, const struct lanes_share *shares,
 	size_t n_shares, void *job);
 

@@ -5,6 +5,7 @@
 #include "common/testing/testing.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct seen {
 	char order[256];
 	size_t n;
 	int running, most, dropped;
+	bool stall; /* jobs called 's' do not end */
 };
 
 static int64_t seen_run(void *arg, void *job)
@@ -27,6 +29,11 @@ static int64_t seen_run(void *arg, void *job)
 	pthread_mutex_unlock(&s->lock);
 	clock_sleep_ms(5);
 	pthread_mutex_lock(&s->lock);
+	while (s->stall && *(char *)job == 's') {
+		pthread_mutex_unlock(&s->lock);
+		clock_sleep_ms(2);
+		pthread_mutex_lock(&s->lock);
+	}
 	s->running--;
 	s->order[s->n++] = *(char *)job;
 	pthread_mutex_unlock(&s->lock);
@@ -62,6 +69,27 @@ static void wait_for(struct seen *s, size_t n)
 		clock_sleep_ms(2);
 		pthread_mutex_lock(&s->lock);
 		now = s->n;
+		pthread_mutex_unlock(&s->lock);
+	}
+	assert_int_equal(now, n);
+}
+
+static void stall(struct seen *s, bool on)
+{
+	pthread_mutex_lock(&s->lock);
+	s->stall = on;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void wait_for_running(struct seen *s, int n)
+{
+	int64_t until = clock_mono_ms() + 10000;
+	int now = -1;
+
+	while (now != n && clock_mono_ms() < until) {
+		clock_sleep_ms(2);
+		pthread_mutex_lock(&s->lock);
+		now = s->running;
 		pthread_mutex_unlock(&s->lock);
 	}
 	assert_int_equal(now, n);
@@ -116,8 +144,11 @@ static void jobs_without_a_lane_run_side_by_side(void **state)
 	int i;
 
 	(void)state;
+	stall(&s, true);
 	for (i = 0; i < 20; i++)
-		lanes_add(l, NULL, 0, xmemdup("n", 1));
+		lanes_add(l, NULL, 0, xmemdup("s", 1));
+	wait_for_running(&s, 4);
+	stall(&s, false);
 	wait_for(&s, 20);
 	assert_int_equal(s.most, 4);
 	lanes_free(&l);
@@ -169,8 +200,11 @@ static void the_narrower_of_two_shares_counts(void **state)
 		lanes_add_shared(l, NULL, 0, shares, 2, xmemdup("n", 1));
 	wait_for(&s, 20);
 	assert_int_equal(s.most, 1);
+	stall(&s, true);
 	for (i = 0; i < 20; i++)
-		lanes_add_shared(l, NULL, 0, shares, 1, xmemdup("n", 1));
+		lanes_add_shared(l, NULL, 0, shares, 1, xmemdup("s", 1));
+	wait_for_running(&s, 3);
+	stall(&s, false);
 	wait_for(&s, 40);
 	assert_int_equal(s.most, 3);
 	lanes_free(&l);
@@ -192,23 +226,100 @@ static void the_end_of_a_job_moves_one_waiting_lane_not_all(void **state)
 	lanes_free(&l);
 }
 
-/* Room in a share that its first waiting lane cannot use, because its other share is full, is the next one's.
+/* Room in a share that its first waiting lane cannot use, because one within it is full, is the next one's.
  */
 static void room_in_a_share_is_handed_on_by_who_cannot_use_it(void **state)
 {
 	struct seen s;
-	struct lanes *l = start(&s, 8);
+	struct lanes *l = start(&s, 24);
 	int i;
 
 	(void)state;
 	for (i = 0; i < 240; i++) {
-		const struct lanes_share shares[] = {
-			{&"abcd"[i % 4], 1, 1 + i % 4}, {&"xyz"[i % 3], 1, 1 + i % 3}};
+		const struct lanes_share shares[] = {{"a", 1, 8}, {&"xyz"[i % 3], 1, 1 + i % 3}};
 
 		lanes_add_shared(l, NULL, 0, shares, 2, xmemdup("n", 1));
 	}
 	wait_for(&s, 240);
 	assert_in_range(s.most, 2, 6);
+	lanes_free(&l);
+	assert_int_equal(s.dropped, 0);
+}
+
+static void add_of(struct lanes *l, const char *caller, const char *account, const char *job, int n)
+{
+	const struct lanes_share shares[] = {{caller, 1, 100}, {account, 1, 100}};
+
+	while (n-- > 0)
+		lanes_add_shared(l, NULL, 0, shares, 2, xmemdup(job, 1));
+}
+
+/* Of 16 threads the first takes 8, the second half of what it leaves, the third half of that; each of its two
+ * accounts half of what it may take. */
+static void shares_whose_jobs_stall_leave_threads_to_the_others(void **state)
+{
+	static const int held[3] = {4 + 2, 6 + 3 + 1, 10 + 2 + 1};
+	struct seen s;
+	struct lanes *l = start(&s, 16);
+
+	(void)state;
+	stall(&s, true);
+	for (int i = 0; i < 3; i++) {
+		add_of(l, &"abc"[i], "x", "s", 40);
+		clock_sleep_ms(20);
+		add_of(l, &"abc"[i], "y", "s", 40);
+		wait_for_running(&s, held[i]);
+	}
+	add_of(l, "d", "z", "q", 1); /* one who comes now */
+	wait_for(&s, 1);
+	stall(&s, false);
+	wait_for(&s, 241);
+	lanes_free(&l);
+	assert_int_equal(s.dropped, 0);
+}
+
+static void an_account_whose_jobs_stall_leaves_threads_to_the_others_of_its_caller(void **state)
+{
+	struct seen s;
+	struct lanes *l = start(&s, 16);
+
+	(void)state;
+	stall(&s, true);
+	add_of(l, "a", "x", "s", 40);
+	wait_for_running(&s, 4);
+	add_of(l, "a", "y", "s", 40);
+	wait_for_running(&s, 6);
+	add_of(l, "a", "z", "q", 20);
+	wait_for(&s, 20);
+	stall(&s, false);
+	wait_for(&s, 100);
+	lanes_free(&l);
+	assert_int_equal(s.dropped, 0);
+}
+
+static int64_t count_run(void *arg, void *job)
+{
+	struct seen *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	s->n++;
+	pthread_mutex_unlock(&s->lock);
+	free(job);
+	return 0;
+}
+
+static void none_is_forgotten_in_whatever_mix(void **state)
+{
+	struct seen s;
+	struct lanes *l = start_with(&s, 8, count_run);
+	unsigned x = 1;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		x = x * 1103515245 + 12345;
+		add_of(l, &"abcde"[x >> 16 & 3], &"tuvwxyz"[(x >> 20) % 7], "n", 1);
+	}
+	wait_for(&s, 20000);
 	lanes_free(&l);
 	assert_int_equal(s.dropped, 0);
 }
@@ -294,6 +405,9 @@ int main(void)
 		TESTING_CASE(the_narrower_of_two_shares_counts),
 		TESTING_CASE(the_end_of_a_job_moves_one_waiting_lane_not_all),
 		TESTING_CASE(room_in_a_share_is_handed_on_by_who_cannot_use_it),
+		TESTING_CASE(shares_whose_jobs_stall_leave_threads_to_the_others),
+		TESTING_CASE(an_account_whose_jobs_stall_leaves_threads_to_the_others_of_its_caller),
+		TESTING_CASE(none_is_forgotten_in_whatever_mix),
 		TESTING_CASE(what_a_share_holds_back_is_dropped_at_the_end),
 		TESTING_CASE(a_job_that_is_to_run_later_holds_its_lane_and_nothing_else),
 		TESTING_CASE(jobs_that_are_to_run_later_run_in_the_order_of_their_moments),

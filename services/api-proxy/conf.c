@@ -36,7 +36,8 @@ const struct conf_item api_proxy_items[] = {
 		"days for which the table of calls keeps them"),
 	CONF_INT("WXBUS_HTTP_THREADS", http_threads, "640", 4, 2048, "HTTP connections served at once"),
 	CONF_INT("WXBUS_TOPIC_THREADS", topic_threads, "128", 1, 512,
-		"requests of the topic under way at once; of one account 32, of one caller half of them"),
+		"requests of the topic under way at once; a caller holds half of them at most, an account "
+		"of its 32, and less beside others"),
 	CONF_INT("WXBUS_ACCOUNT_IN_FLIGHT", account_in_flight, "128", 1, 2047,
 		"calls of one account under way at once over HTTP; fewer than threads"),
 	CONF_INT("WXBUS_CALLER_IN_FLIGHT", caller_in_flight, "320", 1, 2047,

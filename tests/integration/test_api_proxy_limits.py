@@ -217,13 +217,13 @@ def test_one_caller_holds_at_most_half_of_the_topics_threads(bench):
     gate = threading.Event()
     bench.weixin.plan(STALLED, lambda: gate.wait(60) and OK)
     other = bench.add_caller("beside", ["*"], ["*"], ["desk"])["key"]
-    accounts = [f"wxcaller{number}" for number in range(4)]
+    accounts = [f"wxcaller{number}" for number in range(100)]       # so that no account has more than its part
     for name in (*accounts, "wxbeside"):
         bench.tokens.new_token(f"{COMPONENT}/{name}")
     try:
         with bench.results() as results:
             for number in range(100):
-                bench.request(f"greedy-{number}", path=STALLED, appid=accounts[number % 4], lane=f"lane{number}", flush=False)
+                bench.request(f"greedy-{number}", path=STALLED, appid=accounts[number], lane="lane", flush=False)
             bench.producer.flush(10)
             wait_until(lambda: len(bench.weixin.to(STALLED)) == 64, 20, "half of the threads")
             bench.request("modest", appid="wxbeside", caller="beside", key=other)
@@ -231,6 +231,31 @@ def test_one_caller_holds_at_most_half_of_the_topics_threads(bench):
             assert len(bench.weixin.to(STALLED)) == 64
             gate.set()
             results.wait_for(lambda record: record.event_id.startswith("greedy-"), 30, 100)
+    finally:
+        gate.set()
+
+
+def test_several_callers_and_accounts_whose_calls_stall_leave_room_for_the_others(bench):
+    """Two callers, two accounts of each, and of each more lanes than there are threads."""
+    gate = threading.Event()
+    bench.weixin.plan(STALLED, lambda: gate.wait(60) and OK)
+    keys = {name: bench.add_caller(name, ["*"], ["*"], ["desk"])["key"] for name in ("stuck-0", "stuck-1", "free")}
+    for name in ("wxstuck0", "wxstuck1", "wxstuck2", "wxstuck3", "wxbeside"):
+        bench.tokens.new_token(f"{COMPONENT}/{name}")
+    try:
+        with bench.results() as results:
+            for number in range(4 * 140):
+                caller = f"stuck-{number % 2}"
+                bench.request(f"stuck-{number}", path=STALLED, appid=f"wxstuck{number % 4}", caller=caller, key=keys[caller],
+                              lane=f"lane{number}", flush=False)
+            bench.producer.flush(10)
+            wait_until(lambda: len(bench.weixin.to(STALLED)) >= 60, 20, "what the four accounts may hold together")
+            for name in ("free", "stuck-0", "stuck-1"):         # another caller; other accounts of the same
+                bench.request(f"beside-{name}", appid="wxbeside", caller=name, key=keys[name])
+                assert results.by_id(f"beside-{name}", 10).json["outcome"] == "ok"
+            assert len(bench.weixin.to(STALLED)) <= 96          # a half, and half of what it leaves
+            gate.set()
+            results.wait_for(lambda record: record.event_id.startswith("stuck-"), 30, 4 * 140)
     finally:
         gate.set()
 

@@ -40,19 +40,19 @@ static size_t shares(void *arg, const struct kafka_record *r, struct lanes_share
 {
 	const struct topic_door *d = arg;
 	const char *account;
-	size_t i;
 
-	out[0] = (struct lanes_share){.most = ACCOUNT_IN_FLIGHT};
-	out[0].key_len = topic_request_account(r->key, r->key_len, &account);
-	out[0].key = account;
-	for (i = 0; i < r->n_headers; i++) {
+	out[0] = (struct lanes_share){.key = "", .most = d->threads};
+	for (size_t i = 0; i < r->n_headers; i++) {
 		if (strcmp(r->headers[i].name, "ce_caller") == 0 && r->headers[i].value_len > 0) {
-			out[1] = (struct lanes_share){r->headers[i].value, r->headers[i].value_len,
-				d->threads > 1 ? d->threads / 2 : 1};
-			return 2;
+			out[0].key = r->headers[i].value;
+			out[0].key_len = r->headers[i].value_len;
+			break;
 		}
 	}
-	return 1;
+	out[1] = (struct lanes_share){.most = ACCOUNT_IN_FLIGHT};
+	out[1].key_len = topic_request_account(r->key, r->key_len, &account);
+	out[1].key = account;
+	return 2;
 }
 
 static bool handle(void *arg, const struct kafka_record *r, struct worker_job *job)
