@@ -36,20 +36,6 @@ struct metric_table {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct metric_table *tables;
 
-void metrics_register(struct metric *table, size_t n)
-{
-	struct metric_table *t = xcalloc(1, sizeof(*t));
-
-	t->metrics = table;
-	t->n = n;
-	pthread_mutex_lock(&lock);
-	struct metric_table **end = &tables;
-	while (*end)
-		end = &(*end)->next;
-	*end = t;
-	pthread_mutex_unlock(&lock);
-}
-
 static void series_free(struct metric *m)
 {
 	struct metric_series *s = m->series;
@@ -94,6 +80,39 @@ static struct metric_series *series_of(struct metric *m, const char *label_value
 	*end = xcalloc(1, sizeof(**end));
 	(*end)->label = xstrdup(label);
 	return *end;
+}
+
+/* With the lock held. */
+static void begin_series(struct metric *m)
+{
+	char value[64];
+	const char *p = m->from_start;
+
+	while (p && *p) {
+		size_t len = strcspn(p, " ");
+
+		assert(len < sizeof(value));
+		memcpy(value, p, len);
+		value[len] = '\0';
+		series_of(m, value);
+		p += len + strspn(p + len, " ");
+	}
+}
+
+void metrics_register(struct metric *table, size_t n)
+{
+	struct metric_table *t = xcalloc(1, sizeof(*t));
+
+	t->metrics = table;
+	t->n = n;
+	pthread_mutex_lock(&lock);
+	struct metric_table **end = &tables;
+	while (*end)
+		end = &(*end)->next;
+	*end = t;
+	for (size_t i = 0; i < n; i++)
+		begin_series(&table[i]);
+	pthread_mutex_unlock(&lock);
 }
 
 void metric_add(struct metric *m, const char *label_value, double by)

@@ -23,6 +23,8 @@ struct metric {
 	const char *label; /* name of its one label; two joined by a comma, "api,class", take values joined by
 			      one, "menu,ok"; NULL: none */
 	const char *help;
+	const char *from_start; /* label values, with spaces between, that are there from registration on, at
+				   0; NULL: none */
 	enum metric_type type;
 	struct metric_series *series; /* owned by metrics.c */
 };
@@ -31,6 +33,12 @@ struct metric {
 	{                                                                                                    \
 		.name = (name_), .label = (label_), .help = (help_), .type = METRIC_TYPE_COUNTER,            \
 		.series = NULL                                                                               \
+	}
+/* For what alerts go by: to Prometheus a series that begins with its first event has never risen. */
+#define METRIC_COUNTER_FROM_START(name_, label_, values_, help_)                                             \
+	{                                                                                                    \
+		.name = (name_), .label = (label_), .help = (help_), .from_start = (values_),                \
+		.type = METRIC_TYPE_COUNTER, .series = NULL                                                  \
 	}
 #define METRIC_GAUGE(name_, label_, help_)                                                                   \
 	{                                                                                                    \

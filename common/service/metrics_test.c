@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PUSHES, WAITING, ANSWER, CALLS, N_METRICS };
+enum { PUSHES, WAITING, ANSWER, CALLS, ENDS, N_METRICS };
 static struct metric metrics[N_METRICS] = {
 	[PUSHES] = METRIC_COUNTER("t_pushes_total", "result", "Pushes."),
 	[WAITING] = METRIC_GAUGE("t_waiting", NULL, "Waiting now."),
 	[ANSWER] = METRIC_HISTOGRAM("t_answer_seconds", NULL, "Time to answer."),
 	[CALLS] = METRIC_COUNTER("t_calls_total", "api,class", "Calls."),
+	[ENDS] = METRIC_COUNTER_FROM_START("t_ends_total", "outcome", "done dead_letter", "Ends."),
 };
 
 static int setup(void **state)
@@ -40,6 +41,22 @@ static void metrics_write_gives_prometheus_text(void **state)
 	assert_non_null(strstr(out.data, "t_pushes_total{result=\"success\"} 2\n"));
 	assert_non_null(strstr(out.data, "t_pushes_total{result=\"re\\\"fused\"} 1\n"));
 	assert_non_null(strstr(out.data, "t_waiting 7\n"));
+	buf_release(&out);
+}
+
+static void a_series_that_is_watched_is_there_before_its_first_event(void **state)
+{
+	struct buf out = BUF_INIT(16384);
+
+	(void)state;
+	metrics_write(&out);
+	assert_non_null(strstr(
+		out.data, "t_ends_total{outcome=\"done\"} 0\nt_ends_total{outcome=\"dead_letter\"} 0\n"));
+	assert_null(strstr(out.data, "t_pushes_total{"));
+	buf_reset(&out);
+	metric_add(&metrics[ENDS], "dead_letter", 1);
+	metrics_write(&out);
+	assert_non_null(strstr(out.data, "t_ends_total{outcome=\"dead_letter\"} 1\n"));
 	buf_release(&out);
 }
 
@@ -94,6 +111,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(metrics_write_gives_prometheus_text, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_series_that_is_watched_is_there_before_its_first_event, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_labels_take_values_joined_by_a_comma, setup, teardown),
 		cmocka_unit_test_setup_teardown(histogram_buckets_are_cumulative, setup, teardown),
 		cmocka_unit_test_setup_teardown(

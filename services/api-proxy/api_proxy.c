@@ -14,6 +14,7 @@
 #include "services/api-proxy/callers/callers.h"
 #include "services/api-proxy/calls/account_sets.h"
 #include "services/api-proxy/calls/audit.h"
+#include "services/api-proxy/calls/call.h"
 #include "services/api-proxy/calls/quota.h"
 #include "services/api-proxy/calls/tokens.h"
 #include "services/api-proxy/keeper.h"
@@ -253,6 +254,7 @@ static int open_topic(struct api_proxy *p, struct err *err)
 static void join_shell(struct api_proxy *p)
 {
 	metrics_register(api_proxy_metrics, N_API_PROXY_METRICS);
+	call_begin_metrics();
 	service_add_check(p->svc, "database", true, database_well, p);
 	service_add_check(p->svc, "api-requests", true, topic_assigned, p);
 	service_add_check(p->svc, "messages", true, feed_assigned, p);

@@ -1,9 +1,10 @@
 #include "services/ingress/metrics.h"
 
 struct metric ingress_metrics[N_INGRESS_METRICS] = {
-	[M_ANSWERED] = METRIC_COUNTER("wxbus_ingress_answered_total", "answer",
-		"Valid pushes and handshakes by what they got: success, reply, empty, unavailable, "
-		"handshake."),
+	[M_ANSWERED] =
+		METRIC_COUNTER_FROM_START("wxbus_ingress_answered_total", "answer", "success unavailable",
+			"Valid pushes and handshakes by what they got: success, reply, empty, unavailable, "
+			"handshake."),
 	[M_REFUSED] =
 		METRIC_COUNTER("wxbus_ingress_refused_total", "reason", "Requests that are no valid push."),
 	[M_ANSWER_SECONDS] = METRIC_HISTOGRAM(

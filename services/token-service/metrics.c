@@ -1,7 +1,8 @@
 #include "services/token-service/metrics.h"
 
 struct metric token_service_metrics[N_TOKEN_SERVICE_METRICS] = {
-	[M_INTAKE] = METRIC_COUNTER("wxbus_token_service_intake_total", "outcome",
+	[M_INTAKE] = METRIC_COUNTER_FROM_START("wxbus_token_service_intake_total", "outcome",
+		"malformed bad_seal",
 		"Records of platform-events: stored, repeated, ticket, ticket_old, ticket_empty, malformed, "
 		"bad_seal "
 		"(the last two can never work and are passed over)."),
@@ -14,7 +15,7 @@ struct metric token_service_metrics[N_TOKEN_SERVICE_METRICS] = {
 		"Calls to Weixin: ok, or the class of the failure."),
 	[M_CALL_SECONDS] = METRIC_HISTOGRAM(
 		"wxbus_token_service_weixin_call_seconds", "api", "How long a call to Weixin took."),
-	[M_REFRESHES] = METRIC_COUNTER("wxbus_token_service_refreshes_total", "result",
+	[M_REFRESHES] = METRIC_COUNTER_FROM_START("wxbus_token_service_refreshes_total", "result", "capped",
 		"Tokens fetched: ok, failed, overtaken (a newer credential came meanwhile, the result was "
 		"dropped), capped (the day's refreshes are used up)."),
 	[M_REQUESTS] = METRIC_COUNTER(

@@ -37,17 +37,23 @@ def promtool():
 
 
 @pytest.fixture(scope="module")
-def exported(new_deployment):
-    """{metric name: type} of everything that a whole wxbus says of itself."""
+def pages(new_deployment):
+    """What each service of a whole wxbus shows on /metrics once it has started."""
     deployment = new_deployment()
     deployment.start()
     deployment.start(*(business for business in BUSINESSES if business != "wxbus-release-check"))   # it runs already
-    types = {}
+    found = []
     for service in SERVICES:
         status, _, text = deployment.request(service, "GET", "/metrics", what="admin")
         assert status == 200
-        types.update(re.findall(r"^# TYPE (\S+) (\S+)$", text.decode(), re.MULTILINE))
-    return types
+        found.append(text.decode())
+    return found
+
+
+@pytest.fixture(scope="module")
+def exported(pages):
+    """{metric name: type} of everything that a whole wxbus says of itself."""
+    return dict(pair for text in pages for pair in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
 
 
 def expressions():
@@ -98,6 +104,21 @@ def test_each_metric_that_is_watched_exists_in_a_running_service(exported):
             assert not counted or exported[name] == "counter", (where, name)
             named[name] = where
     assert len(named) > 30
+
+
+def test_what_alerts_at_its_first_event_is_there_before_it(pages):
+    """To Prometheus a series that begins with its first event has never risen."""
+    series = {(name, pair) for text in pages
+              for name, labels in re.findall(r"^(wxbus_\w+)(?:\{(.*)\})? ", text, re.MULTILINE)
+              for pair in ["", *re.findall(r'(\w+="[^"]*")', labels)]}
+    checked = 0
+    for rule in ALERTS:
+        for name, matchers in re.findall(r"(?:rate|increase)\((wxbus_\w+_total)(?:\{([^}]*)\})?\[\w+\]\)+ > 0(?!\S)", rule["expr"]):
+            label, values = re.fullmatch(r'(\w+)=~?"([^"]*)"', matchers).groups() if matchers else (None, "")
+            for value in values.split("|"):
+                assert (name, f'{label}="{value}"' if label else "") in series, (rule["alert"], value)
+                checked += 1
+    assert checked == 7
 
 
 def test_dashboards_are_whole():

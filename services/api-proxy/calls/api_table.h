@@ -53,7 +53,7 @@ bool api_repeatable(const char *method, const char *path);
 #define API_CLASSES_MAX 17
 const char *api_class(const char *path);
 
-/* Tests: all rows. */
+/* All rows. */
 extern const struct api_row api_table[];
 extern const size_t n_api_table;
 

@@ -451,6 +451,17 @@ static const char *class_of(const struct answer *a)
 	}
 }
 
+void call_begin_metrics(void)
+{
+	char labels[64];
+
+	for (size_t i = 0; i < n_api_table; i++) {
+		snprintf(labels, sizeof(labels), "%s,%s", api_class(api_table[i].path),
+			reaction_name(REACTION_QUOTA));
+		metric_add(&api_proxy_metrics[M_CALLS], labels, 0);
+	}
+}
+
 static void measure(const struct call *c, const struct answer *a, int64_t took_ms)
 {
 	const char *api = api_class(c->path);

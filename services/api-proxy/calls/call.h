@@ -58,4 +58,8 @@ struct caller_of_weixin {
  * ANSWER_JUDGED_MAX. */
 void call_run(const struct caller_of_weixin *w, const struct call *c, struct answer *out);
 
+/* Once, when the metrics are registered: each kind of API has its series of quotas used up, which an alert
+ * goes by, before the first one is. */
+void call_begin_metrics(void);
+
 #endif

@@ -1,7 +1,7 @@
 #include "services/business/sdk/internal.h"
 
 struct metric sdk_metrics[N_SDK_METRICS] = {
-	[M_EVENTS] = METRIC_COUNTER("wxbus_business_events_total", "outcome",
+	[M_EVENTS] = METRIC_COUNTER_FROM_START("wxbus_business_events_total", "outcome", "done dead_letter",
 		"Records settled: done, repeated, passed_over, erased, retry, dead_letter."),
 	[M_AGAIN] = METRIC_COUNTER("wxbus_business_events_again_total", "outcome",
 		"Of these records, those that an operator had handled once more, by a replay or as dead "
