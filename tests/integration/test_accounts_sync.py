@@ -72,13 +72,7 @@ class SyncWorld(World):
 
 @pytest.fixture(scope="module")
 def world(new_deployment):
-    deployment = new_deployment(settings={"WXBUS_SYNC_EVERY_S": "0"})
-    deployment.start("weixin-sim", SERVICE, "wxbus-ingress")
-    world = SyncWorld(deployment)
-    world.sim.push_ticket(world.component)
-    wait_until(lambda: world.tokens.call("GET", f"/v1/platforms/{world.component}/token")[0] == 200, 20,
-               "the component's token")
-    return world
+    return SyncWorld.started(new_deployment(settings={"WXBUS_SYNC_EVERY_S": "0"}))
 
 
 @pytest.fixture(autouse=True)

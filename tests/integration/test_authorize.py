@@ -10,7 +10,6 @@ import pytest
 
 from test_token_service import World, SERVICE
 from wxbus_testing.ref import address, signed_query
-from wxbusdev.child import wait_until
 from wxbusdev.deployment import PlatformConfig
 from wxbusdev.service import http_request
 
@@ -71,13 +70,7 @@ def world(new_deployment):
     second.component_appid = "wxd3a0c0ffee000002"
     deployment = new_deployment(platforms=[PlatformConfig.example(), second],
                                 settings={"WXBUS_AUTHORIZE_PER_ADDRESS": 1000, "WXBUS_PUBLIC_PER_ADDRESS": 100000, "WXBUS_AUTHORIZE_PER_PLATFORM": 100000})
-    deployment.start("weixin-sim", SERVICE, "wxbus-ingress")
-    world = World(deployment)
-    for platform in deployment.platforms:
-        world.sim.push_ticket(platform.component_appid)
-        wait_until(lambda: world.tokens.call("GET", f"/v1/platforms/{platform.component_appid}/token")[0] == 200, 20,
-                   "the component's token")
-    return world
+    return World.started(deployment)
 
 
 @pytest.fixture
@@ -309,10 +302,7 @@ def test_clicks_are_limited_by_address_and_by_platform(new_deployment):
     deployment = new_deployment(settings={
         "WXBUS_AUTHORIZE_PER_ADDRESS": 3, "WXBUS_AUTHORIZE_PER_PLATFORM": 5, "WXBUS_PUBLIC_PER_ADDRESS": 30,
         "WXBUS_CLIENT_ADDRESS_HEADER": "X-Forwarded-For"})
-    deployment.start("weixin-sim", SERVICE, "wxbus-ingress")
-    world = World(deployment)
-    world.sim.push_ticket(world.component)
-    wait_until(lambda: world.tokens.call("GET", f"/v1/platforms/{world.component}/token")[0] == 200, 20, "a token")
+    world = World.started(deployment)
     visitor = Visitor(world)
     page = visitor.open_page()
 

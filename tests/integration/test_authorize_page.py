@@ -8,17 +8,11 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from test_authorize import SERVICE, World, address, signed_query
 from wxbus_testing.browser import CONTRAST, SIZES, browsers
-from wxbusdev.child import wait_until
 
 
 @pytest.fixture(scope="module")
 def world(new_deployment):
-    deployment = new_deployment()
-    deployment.start("weixin-sim", SERVICE, "wxbus-ingress")
-    world = World(deployment)
-    world.sim.push_ticket(world.component)
-    wait_until(lambda: world.tokens.call("GET", f"/v1/platforms/{world.component}/token")[0] == 200, 20, "a token")
-    return world
+    return World.started(new_deployment())
 
 
 @pytest.fixture

@@ -117,13 +117,7 @@ def world(new_deployment):
     second.component_appid = "wxd3a0c0ffee000002"
     deployment = new_deployment(platforms=[PlatformConfig.example(), second],
                                 settings={"WXBUS_OAUTH_PER_ADDRESS": 100000, "WXBUS_PUBLIC_PER_ADDRESS": 100000})
-    deployment.start("weixin-sim", SERVICE, "wxbus-ingress")
-    world = OauthWorld(deployment)
-    for platform in deployment.platforms:
-        world.sim.push_ticket(platform.component_appid)
-        wait_until(lambda: world.tokens.call("GET", f"/v1/platforms/{platform.component_appid}/token")[0] == 200, 20,
-                   "the component's token")
-    return world
+    return OauthWorld.started(deployment)
 
 
 def test_a_site_learns_who_its_visitor_is_and_nothing_else(world):

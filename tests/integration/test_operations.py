@@ -6,19 +6,13 @@ import re
 
 import pytest
 
-from wxbus_testing.token_world import SERVICE, World
+from wxbus_testing.token_world import World
 from wxbusdev.child import wait_until
 
 
 @pytest.fixture(scope="module")
 def world(new_deployment):
-    deployment = new_deployment(settings={"WXBUS_SYNC_EVERY_S": "0"})
-    deployment.start("weixin-sim", SERVICE, "wxbus-ingress")
-    world = World(deployment)
-    world.sim.push_ticket(world.component)
-    wait_until(lambda: world.tokens.call("GET", f"/v1/platforms/{world.component}/token")[0] == 200, 20,
-               "the component's token")
-    return world
+    return World.started(new_deployment(settings={"WXBUS_SYNC_EVERY_S": "0"}))
 
 
 @pytest.fixture(scope="module")

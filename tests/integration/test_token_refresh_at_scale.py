@@ -69,9 +69,7 @@ def fleet(new_deployment, long):
         deployment.start_one(SERVICE, replica)
     deployment.start("wxbus-ingress")
     world = World(deployment)
-    world.sim.push_ticket(world.component)
-    wait_until(lambda: world.tokens.call("GET", f"/v1/platforms/{world.component}/token")[0] == 200, 20,
-               "the component's token")
+    world.push_tickets()
     return Fleet(deployment, 10000 if long else 1000)
 
 
@@ -160,13 +158,7 @@ def test_a_hundred_thousand_accounts_cost_neither_time_nor_memory(new_deployment
 
 @pytest.fixture(scope="module")
 def world(new_deployment):
-    deployment = new_deployment()
-    deployment.start("weixin-sim", SERVICE, "wxbus-ingress")
-    world = World(deployment)
-    world.sim.push_ticket(world.component)
-    wait_until(lambda: world.tokens.call("GET", f"/v1/platforms/{world.component}/token")[0] == 200, 20,
-               "the component's token")
-    return world
+    return World.started(new_deployment())
 
 
 def account_row(world, appid, columns):

@@ -19,9 +19,7 @@ def world(new_deployment):
     deployment.start("weixin-sim", SERVICE, "wxbus-ingress")
     world = World(deployment)
     assert world.tokens.call("GET", f"/v1/platforms/{world.component}/token")[0] == 503
-    world.sim.push_ticket(world.component)
-    wait_until(lambda: world.tokens.call("GET", f"/v1/platforms/{world.component}/token")[0] == 200, 20,
-               "the component's token")
+    world.push_tickets()
     return world
 
 

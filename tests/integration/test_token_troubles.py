@@ -13,13 +13,7 @@ EVERY_CALL = 10 ** 6
 
 @pytest.fixture(scope="module")
 def world(new_deployment):
-    deployment = new_deployment()
-    deployment.start("weixin-sim", SERVICE, "wxbus-ingress")
-    world = World(deployment)
-    world.sim.push_ticket(world.component)
-    wait_until(lambda: world.tokens.call("GET", f"/v1/platforms/{world.component}/token")[0] == 200, 20,
-               "the component's token")
-    return world
+    return World.started(new_deployment())
 
 
 def row(world, appid, columns):

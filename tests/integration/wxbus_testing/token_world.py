@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-import time
 
 import psycopg2
 
@@ -27,6 +26,21 @@ class World:
         self.tokens = InternalCaller.of(deployment, SERVICE, "api-proxy")
         self.exchanger = InternalCaller.of(deployment, SERVICE, "release-check")
         self.admin = InternalCaller.of(deployment, SERVICE, "wxbus")
+
+    @classmethod
+    def started(cls, deployment):
+        """With its simulator, the service and an ingress, and a token of each platform."""
+        deployment.start("weixin-sim", SERVICE, "wxbus-ingress")
+        world = cls(deployment)
+        world.push_tickets()
+        return world
+
+    def push_tickets(self):
+        """To each platform; returns once the token that it gets for that is there."""
+        for platform in self.deployment.platforms:
+            path = f"/v1/platforms/{platform.component_appid}/token"
+            self.sim.push_ticket(platform.component_appid)
+            wait_until(lambda path=path: self.tokens.call("GET", path)[0] == 200, 20, "the component's token")
 
     def new_account(self, **fields):
         appid = f"wxaccount{next(_appids):07d}"
