@@ -256,7 +256,8 @@ def judge_lag(judgement, lag):
 
 # Of one process: (memory in KiB, descriptors, threads).
 Figures = collections.namedtuple("Figures", "memory_kib descriptors threads")
-# A stall is what shows how many connections a process may have at once; it keeps them for a while.
+# A stall has a process make as many calls at once as it may. common/httpc keeps up to 64 of their handles for as long as it
+# lives, of three descriptors each; what is granted is half of that.
 _SLACK = Figures(48 * 1024, 96, 16)
 
 
