@@ -180,6 +180,9 @@ def test_what_retention_deletes_before_it_is_read_is_told(deployment):
     row = json.loads(end.stdout)
     assert (row["state"], row["lost"], row["records"]) == ("done", lost, row["of"])
     assert replay.status(deployment, run)["lost"] == lost and replay.status(deployment)[0]["lost"] == lost
+    probe.query(deployment, "UPDATE wxbus.replay_partitions SET next_offset = to_offset + 100 WHERE replay_id = %s", run)
+    line, = (line for line in replay.command(deployment, "status").stdout.splitlines() if line.startswith(run))
+    assert line.split()[-1] == "100%"
 
 
 @pytest.mark.real_kafka

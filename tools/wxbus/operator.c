@@ -34,6 +34,16 @@ void operator_check_appid(struct argp_state *state, const char *appid)
 		argp_error(state, "'%s' is no appid", appid);
 }
 
+bool operator_take_account(
+	struct argp_state *state, const char *word, const char **component, const char **appid)
+{
+	if (state->arg_num > 1)
+		return false;
+	operator_check_appid(state, word);
+	*(state->arg_num == 0 ? component : appid) = word;
+	return true;
+}
+
 int operator_platforms(const struct operator_settings *s, struct json **answer_out, struct err *err)
 {
 	return operator_call(s, "GET", "/v1/platforms", NULL, answer_out, err);

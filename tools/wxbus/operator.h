@@ -19,6 +19,10 @@ int operator_call(const struct operator_settings *s, const char *method, const c
 
 /* argp_error(), which exits, unless it is an appid. */
 void operator_check_appid(struct argp_state *state, const char *appid);
+/* Of a command line that begins with COMPONENT APPID: true if `word` is one of them, which it then is put
+ * down as. */
+bool operator_take_account(
+	struct argp_state *state, const char *word, const char **component, const char **appid);
 
 /* The platforms that token-service serves: {"platforms":[{"component_appid"},...]}. */
 int operator_platforms(const struct operator_settings *s, struct json **answer_out, struct err *err);

@@ -43,14 +43,11 @@ static error_t parse_repliers(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_ARG:
-		if (state->arg_num == 0)
-			operator_check_appid(state, o->component = arg);
-		else if (state->arg_num == 1)
-			operator_check_appid(state, o->appid = arg);
-		else if (state->arg_num == 2)
-			check_groups(state, o->value = arg);
-		else
+		if (operator_take_account(state, arg, &o->component, &o->appid))
+			return 0;
+		if (o->value)
 			argp_error(state, "'%s' is one word too many", arg);
+		check_groups(state, o->value = arg);
 		return 0;
 	case ARGP_KEY_END:
 		if (!o->value)
@@ -112,11 +109,9 @@ static error_t parse_channel(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_ARG:
-		if (state->arg_num == 0)
-			operator_check_appid(state, o->component = arg);
-		else if (state->arg_num == 1)
-			operator_check_appid(state, o->appid = arg);
-		else if (state->arg_num > 2 || account_channel_parse(o->value = arg, &ignored) < 0)
+		if (operator_take_account(state, arg, &o->component, &o->appid))
+			return 0;
+		if (o->value || account_channel_parse(o->value = arg, &ignored) < 0)
 			argp_error(state, "'%s' is neither `live` nor `test`", arg);
 		return 0;
 	case ARGP_KEY_END:
@@ -158,11 +153,7 @@ static error_t parse_show(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_ARG:
-		if (state->arg_num == 0)
-			operator_check_appid(state, o->component = arg);
-		else if (state->arg_num == 1)
-			operator_check_appid(state, o->appid = arg);
-		else
+		if (!operator_take_account(state, arg, &o->component, &o->appid))
 			argp_error(state, "'%s' is one word too many", arg);
 		return 0;
 	case ARGP_KEY_END:
@@ -244,11 +235,7 @@ static error_t parse_oauth(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_ARG:
-		if (state->arg_num == 0)
-			operator_check_appid(state, o->component = arg);
-		else if (state->arg_num == 1)
-			operator_check_appid(state, o->appid = arg);
-		else
+		if (!operator_take_account(state, arg, &o->component, &o->appid))
 			add_target(state, o, arg);
 		return 0;
 	case ARGP_KEY_END:

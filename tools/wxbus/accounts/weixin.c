@@ -45,11 +45,9 @@ static error_t parse_options(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_ARG:
-		if (state->arg_num == 0)
-			operator_check_appid(state, o->platform = arg);
-		else if (state->arg_num == 1)
-			operator_check_appid(state, o->account = arg);
-		else if (state->arg_num > 2 || !strchr(o->word = arg, '=') || arg[0] == '=')
+		if (operator_take_account(state, arg, &o->platform, &o->account))
+			return 0;
+		if (o->word || !strchr(o->word = arg, '=') || arg[0] == '=')
 			argp_error(state, "'%s' is not NAME=VALUE", arg);
 		return 0;
 	case ARGP_KEY_END:

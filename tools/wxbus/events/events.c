@@ -203,22 +203,13 @@ static bool is_full(void *arg)
 	return full;
 }
 
-static int64_t since_back_ms(const struct event_filter *f, int64_t otherwise)
-{
-	int64_t back_ms = clock_wall_ms() - f->since_ms;
-
-	if (!f->since_ms)
-		return otherwise;
-	return back_ms < 0 ? 0 : back_ms; /* a time to come: nothing that is there already */
-}
-
 /* Until all that was there at the start is read, or the limit reached. */
 static int read_source(struct source *s, const struct kafka_conf *conf, struct err *err)
 {
 	const struct event_filter *f = &s->events->o->filter;
 	char topic[TOPIC_NAME_MAX + 1];
 	const struct topic_scan scan = {.topic = topic,
-		.back_ms = since_back_ms(f, READER_FROM_BEGINNING),
+		.back_ms = topic_back_ms(f->since_ms, READER_FROM_BEGINNING),
 		.until_ms = f->until_ms,
 		.record = take_record,
 		.enough = is_full,
@@ -243,7 +234,7 @@ static int open_source(struct source *s, const struct kafka_conf *conf, struct e
 	const struct reader_options o = {
 		.client_id = "wxbus",
 		.topic = topic,
-		.back_ms = since_back_ms(&s->events->o->filter, 0),
+		.back_ms = topic_back_ms(s->events->o->filter.since_ms, 0),
 		.record = take_record,
 		.arg = s,
 	};

@@ -49,6 +49,15 @@ int topic_must_exist(const struct kafka_conf *conf, const char *topic, struct er
 	return rc;
 }
 
+int64_t topic_back_ms(int64_t since_ms, int64_t otherwise)
+{
+	int64_t back_ms = clock_wall_ms() - since_ms;
+
+	if (!since_ms)
+		return otherwise;
+	return back_ms < 0 ? 0 : back_ms; /* a time to come: nothing that is there already */
+}
+
 void topic_scans_say(const char *topic)
 {
 	(void)fprintf(

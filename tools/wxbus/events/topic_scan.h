@@ -19,6 +19,9 @@ struct topic_scan {
  * nothing; ERR_REJECT: there is no such topic. */
 int topic_scan(const struct kafka_conf *conf, const struct topic_scan *scan, struct err *err);
 
+/* How far back `since_ms` is (wall clock); 0: `otherwise`. */
+int64_t topic_back_ms(int64_t since_ms, int64_t otherwise);
+
 /* Say on standard error that it has no such look-up. */
 void topic_scans_say(const char *topic);
 

@@ -20,24 +20,9 @@
 
 #define LIMIT_PRESET    10000
 #define HELD_MAX        ((size_t)256 * 1024 * 1024) /* of letters, in memory */
-#define RATE_PRESET     100
 #define REDRIVES_PRESET 3
 #define DROP_BATCH      100
 #define TELL_MS         1000
-
-struct letters_settings {
-	struct kafka_conf kafka;
-	char *database_url;
-};
-
-#define CONF_STRUCT struct letters_settings
-static const struct conf_item items[] = {
-	KAFKA_CONF_ROWS(kafka),
-	CONF_SECRET("WXBUS_DATABASE_URL", database_url, NULL,
-		"PostgreSQL as one who may use the schema wxbus, as a libpq connection URI",
-		"postgresql://wxbus_wxbus@127.0.0.1/wxbus"),
-};
-#define N_ITEMS (sizeof(items) / sizeof(items[0]))
 
 /* --- which letters
  * -------------------------------------------------------------------------------------------
@@ -100,13 +85,12 @@ static int by_time(const void *a, const void *b)
 
 static int choose(struct letters *ls, struct err *err)
 {
-	struct topic_scan scan = {.topic = ls->dead_letter_topic, .record = take_letter, .arg = ls};
-	int64_t since_ms = ls->o->filter.event.since_ms;
-	int rc;
+	const struct topic_scan scan = {.topic = ls->dead_letter_topic,
+		.back_ms = topic_back_ms(ls->o->filter.event.since_ms, READER_FROM_BEGINNING),
+		.record = take_letter,
+		.arg = ls};
+	int rc = topic_scan(ls->conf, &scan, err);
 
-	scan.back_ms =
-		since_ms ? (ls->o->now_ms > since_ms ? ls->o->now_ms - since_ms : 0) : READER_FROM_BEGINNING;
-	rc = topic_scan(ls->conf, &scan, err);
 	if (rc < 0)
 		return rc;
 	if (ls->n > 0)
@@ -232,15 +216,16 @@ static void print_summary(struct letters *ls)
  * --------------------------------------------------------------------------------------------------
  */
 
-static int open_letters(struct letters *ls, const struct letters_settings *settings, struct err *err)
+static int open_letters(struct letters *ls, const struct decision_settings *settings, struct err *err)
 {
 	const char *prefix = settings->kafka.topic_prefix;
 	int rc;
 
 	ls->conf = &settings->kafka;
 	if ((rc = kafka_conf_check(ls->conf, err)) < 0 ||
-		(rc = topic_of_group(ls->o->group, "dead-letter", prefix, ls->dead_letter_topic, err)) < 0 ||
-		(rc = topic_of_group(ls->o->group, "replay", prefix, ls->replay_topic, err)) < 0 ||
+		(rc = topic_of_group(
+			 ls->o->decision.group, "dead-letter", prefix, ls->dead_letter_topic, err)) < 0 ||
+		(rc = topic_of_group(ls->o->decision.group, "replay", prefix, ls->replay_topic, err)) < 0 ||
 		(rc = letter_store_open(&ls->store, settings->database_url, ls->dead_letter_topic, err)) < 0)
 		return rc;
 	return 0;
@@ -257,15 +242,15 @@ static void release(struct letters *ls)
 static int run(
 	const struct argp *argp, int argc, char **argv, int (*body)(struct letters *ls, struct err *err))
 {
-	struct letters_options o = {.limit = LIMIT_PRESET,
-		.rate = RATE_PRESET,
+	struct letters_options o = {.decision = DECISION_PRESETS,
+		.limit = LIMIT_PRESET,
 		.max_redrives = REDRIVES_PRESET,
-		.note = "",
 		.now_ms = clock_wall_ms()};
 	struct letters ls = {.o = &o, .kept = ARENA_INIT, .looked_at = ARENA_INIT};
-	struct letters_settings settings;
+	struct decision_settings settings;
 	struct err err;
-	int rc = command_parse(argp, argc, argv, &o, items, N_ITEMS, &settings, sizeof(settings));
+	int rc = command_parse(
+		argp, argc, argv, &o, decision_items, n_decision_items, &settings, sizeof(settings));
 
 	if (rc != 0)
 		return rc;
@@ -273,7 +258,7 @@ static int run(
 	if (rc == 0)
 		rc = body(&ls, &err);
 	release(&ls);
-	conf_release(items, N_ITEMS, &settings);
+	conf_release(decision_items, n_decision_items, &settings);
 	return rc < 0 ? command_failed(&err) : rc;
 }
 
@@ -327,7 +312,7 @@ static int show(struct letters *ls, struct err *err)
 	ls->decided_too = true;
 	if (ls->o->filter.n_places == 0)
 		return err_set(err, ERR_REJECT, 0, "which letter? `wxbus dead-letters list %s` names them",
-			ls->o->group);
+			ls->o->decision.group);
 	if ((rc = letter_store_read(ls->store, err)) < 0 || (rc = choose(ls, err)) < 0)
 		return rc;
 	for (size_t i = 0; i < ls->n; i++) {
@@ -436,8 +421,8 @@ static int act_and_record(struct letters *ls, const char *act, letters_act do_it
 {
 	char room[1024];
 	const struct letter_run record = {.act = act,
-		.by = operator_name(ls->o->by, room, sizeof(room)),
-		.note = ls->o->note,
+		.by = operator_name(ls->o->decision.by, room, sizeof(room)),
+		.note = ls->o->decision.note,
 		.letters = ls->n};
 	struct err ending;
 	int rc = letter_store_begin(ls->store, &record, err);
@@ -486,7 +471,7 @@ static const struct argp redrive_argp = {
 
 static int do_redrive(struct letters *ls, size_t *done_out, struct err *err)
 {
-	return letters_redrive(ls->store, ls->conf, ls->replay_topic, ls->list, ls->n, ls->o->rate,
+	return letters_redrive(ls->store, ls->conf, ls->replay_topic, ls->list, ls->n, ls->o->decision.rate,
 		tell_progress, ls, done_out, err);
 }
 
@@ -494,7 +479,7 @@ static int redrive(struct letters *ls, struct err *err)
 {
 	/* A group whose manifest does not name it does not read it. */
 	if (topic_must_exist(ls->conf, ls->replay_topic, err) < 0)
-		return err_prefix(err, "%s cannot be redriven", ls->o->group);
+		return err_prefix(err, "%s cannot be redriven", ls->o->decision.group);
 	return decide(ls, "redrive", "redriven", do_redrive, true, err);
 }
 

@@ -1,12 +1,8 @@
 #include "tools/wxbus/letters/letters_options.h"
 
-#include "common/base/command.h"
-#include "proto/topics.h"
 #include "tools/wxbus/events/event_options.h"
 
 #include "common/base/banned.h"
-
-#define RATE_MAX 100000
 
 enum {
 	OPT_LIMIT = 'n',
@@ -18,10 +14,7 @@ enum {
 	OPT_JSON,
 	OPT_DRY_RUN,
 	OPT_FORCE,
-	OPT_RATE,
-	OPT_MAX_REDRIVES,
-	OPT_BY,
-	OPT_NOTE
+	OPT_MAX_REDRIVES
 };
 
 /* clang-format off */
@@ -35,8 +28,8 @@ enum {
 #define DECISION_OPTIONS \
 	{"dry-run", OPT_DRY_RUN, NULL, 0, "Only tell how many it would be, and why they were given up", 0}, \
 	{"force", OPT_FORCE, NULL, 0, "Those too that were redriven too often, or of which nobody knows", 0}, \
-	{"by", OPT_BY, "NAME", 0, "Who decides this, for the record (your user name)", 0}, \
-	{"note", OPT_NOTE, "TEXT", 0, "Why, for the record", 0}
+	DECISION_BY, \
+	DECISION_NOTE
 
 const struct argp_option letters_list_options[] = {
 	FILTER_OPTIONS,
@@ -54,7 +47,7 @@ const struct argp_option letters_show_options[] = {
 const struct argp_option letters_redrive_options[] = {
 	FILTER_OPTIONS,
 	DECISION_OPTIONS,
-	{"rate", OPT_RATE, "N", 0, "So many a second at most (100)", 0},
+	DECISION_RATE,
 	{"max-redrives", OPT_MAX_REDRIVES, "N", 0, "Leave those that were redriven so often already (3)", 0},
 	{NULL, 0, NULL, 0, NULL, 0},
 };
@@ -70,10 +63,8 @@ static void take_word(struct argp_state *state, struct letters_options *o, const
 {
 	struct letter_filter *f = &o->filter;
 
-	if (!o->group) {
-		if (!group_name_ok(word))
-			argp_error(state, "'%s' is no group, as in \"shop\"", word);
-		o->group = word;
+	if (!o->decision.group) {
+		decision_take_group(state, word, &o->decision);
 	} else if (f->n_places == LETTER_PLACES_MAX) {
 		argp_error(state, "more than %d letters by name: say which by a filter", LETTER_PLACES_MAX);
 	} else if (!letter_place_parse(word, &f->places[f->n_places++])) {
@@ -123,27 +114,18 @@ static error_t parse_rest(int key, char *arg, struct argp_state *state)
 	case OPT_FORCE:
 		o->force = true;
 		return 0;
-	case OPT_RATE:
-		o->rate = command_number(state, "--rate", arg, 1, RATE_MAX);
-		return 0;
 	case OPT_MAX_REDRIVES:
 		o->max_redrives = command_number(state, "--max-redrives", arg, 1, 1000);
-		return 0;
-	case OPT_BY:
-		o->by = arg;
-		return 0;
-	case OPT_NOTE:
-		o->note = arg;
 		return 0;
 	case ARGP_KEY_ARG:
 		take_word(state, o, arg);
 		return 0;
 	case ARGP_KEY_END:
-		if (!o->group)
+		if (!o->decision.group)
 			argp_error(state, "which GROUP's letters?");
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return decision_option_parse(key, arg, state, &o->decision);
 	}
 }
 

@@ -1,6 +1,7 @@
 #ifndef TOOLS_WXBUS_LETTERS_LETTERS_OPTIONS_H
 #define TOOLS_WXBUS_LETTERS_LETTERS_OPTIONS_H
 
+#include "tools/wxbus/decision.h"
 #include "tools/wxbus/letters/letter.h"
 
 #include <argp.h>
@@ -9,13 +10,12 @@
 
 /* The command lines of `wxbus dead-letters`. Strings are borrowed from it. */
 struct letters_options {
-	const char *group;
+	struct decision decision; /* of list and show, the group alone */
 	struct letter_filter filter;
 	size_t limit;
 	bool all, json, summary, reveal; /* list, show */
 	bool dry_run, force;
-	int rate, max_redrives;
-	const char *by, *note;
+	int max_redrives;
 	int64_t now_ms;
 };
 

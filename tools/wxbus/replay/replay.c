@@ -23,25 +23,10 @@
 
 #define LISTED 50
 
-struct replay_settings {
-	struct kafka_conf kafka;
-	char *database_url;
-};
-
-#define CONF_STRUCT struct replay_settings
-static const struct conf_item items[] = {
-	KAFKA_CONF_ROWS(kafka),
-	CONF_SECRET("WXBUS_DATABASE_URL", database_url, NULL,
-		"PostgreSQL as one who may use the schema wxbus, as a libpq connection URI",
-		"postgresql://wxbus_wxbus@127.0.0.1/wxbus"),
-};
-#define N_ITEMS (sizeof(items) / sizeof(items[0]))
-#define N_KAFKA (N_ITEMS - 1) /* a plan needs no database */
-
 /* What the commands work with. */
 struct work {
 	struct replay_options options;
-	struct replay_settings settings;
+	struct decision_settings settings;
 	struct replay_store *store; /* NULL: a plan */
 	char group[TOPIC_NAME_MAX + 1], source[TOPIC_NAME_MAX + 1], target[TOPIC_NAME_MAX + 1]; /* whole */
 	char operator_room[1024];
@@ -51,7 +36,7 @@ struct work {
 
 static const char *who(struct work *w)
 {
-	return operator_name(w->options.by, w->operator_room, sizeof(w->operator_room));
+	return operator_name(w->options.decision.by, w->operator_room, sizeof(w->operator_room));
 }
 
 static int run(const struct argp *argp, size_t n_items, int argc, char **argv,
@@ -59,18 +44,19 @@ static int run(const struct argp *argp, size_t n_items, int argc, char **argv,
 {
 	struct work w = {.options = replay_options_new(), .arena = ARENA_INIT};
 	struct err err;
-	int rc = command_parse(argp, argc, argv, &w.options, items, n_items, &w.settings, sizeof(w.settings));
+	int rc = command_parse(
+		argp, argc, argv, &w.options, decision_items, n_items, &w.settings, sizeof(w.settings));
 
 	if (rc != 0)
 		return rc;
 	rc = kafka_conf_check(&w.settings.kafka, &err);
-	if (rc == 0 && n_items == N_ITEMS)
+	if (rc == 0 && n_items == n_decision_items)
 		rc = replay_store_open(&w.store, w.settings.database_url, &err);
 	if (rc == 0)
 		rc = body(&w, &err);
 	replay_store_free(&w.store);
 	arena_release(&w.arena);
-	conf_release(items, n_items, &w.settings);
+	conf_release(decision_items, n_items, &w.settings);
 	return rc < 0 ? command_failed(&err) : rc;
 }
 
@@ -108,21 +94,21 @@ static const struct argp plan_argp = {
 static int plan(struct work *w, struct err *err)
 {
 	const struct replay_plan p = {.conf = &w->settings.kafka,
-		.group = w->options.group,
+		.group = w->options.decision.group,
 		.source = w->source,
 		.filter = &w->options.filter,
 		.missing_of = w->options.missing ? w->group : NULL,
-		.rate = w->options.rate,
+		.rate = w->options.decision.rate,
 		.json = w->options.json};
 
-	if (name_topics(w, w->options.group, err) < 0 || name_source(w, err) < 0)
+	if (name_topics(w, w->options.decision.group, err) < 0 || name_source(w, err) < 0)
 		return -1;
 	return replay_plan_print(&p, err);
 }
 
 int replay_plan_main(int argc, char **argv)
 {
-	return run(&plan_argp, N_KAFKA, argc, argv, plan);
+	return run(&plan_argp, n_decision_items - 1 /* no database */, argc, argv, plan);
 }
 
 /* --- feeding
@@ -250,7 +236,7 @@ static const struct argp run_argp = {
 /* What is settled is told apart by rows that only `once` makes. */
 static int must_be_once(struct work *w, struct err *err)
 {
-	const char *group = w->options.group;
+	const char *group = w->options.decision.group;
 	size_t len = strlen(group);
 	struct manifests m = {NULL, 0};
 	bool once = false;
@@ -293,15 +279,15 @@ static int make_replay(struct work *w, struct replay *r, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	*r = (struct replay){.group = o->group,
+	*r = (struct replay){.group = o->decision.group,
 		.source = w->source,
 		.target = w->target,
 		.redo = o->redo,
 		.effects = o->effects,
 		.filter = o->filter,
-		.rate = o->rate,
+		.rate = o->decision.rate,
 		.by = who(w),
-		.note = o->note,
+		.note = o->decision.note,
 		.n_parts = spans.n};
 	make_id(r->id, o->now_ms);
 	r->parts = arena_alloc(&w->arena, (spans.n + 1) * sizeof(*r->parts));
@@ -316,12 +302,12 @@ static int begin(struct work *w, struct err *err)
 	struct replay r;
 	int rc;
 
-	if ((rc = name_topics(w, w->options.group, err)) < 0 || (rc = name_source(w, err)) < 0 ||
+	if ((rc = name_topics(w, w->options.decision.group, err)) < 0 || (rc = name_source(w, err)) < 0 ||
 		(w->options.missing && (rc = must_be_once(w, err)) < 0))
 		return rc;
 	/* A group whose manifest does not name it does not read it. */
 	if ((rc = topic_must_exist(&w->settings.kafka, w->target, err)) < 0)
-		return err_prefix(err, "%s cannot be given a replay", w->options.group);
+		return err_prefix(err, "%s cannot be given a replay", w->options.decision.group);
 	if ((rc = make_replay(w, &r, err)) < 0 || (rc = replay_store_add(w->store, &r, err)) < 0)
 		return rc;
 	(void)fprintf(stderr, "wxbus: replay %s begins\n", r.id);
@@ -330,7 +316,7 @@ static int begin(struct work *w, struct err *err)
 
 int replay_run_main(int argc, char **argv)
 {
-	return run(&run_argp, N_ITEMS, argc, argv, begin);
+	return run(&run_argp, n_decision_items, argc, argv, begin);
 }
 
 /* --- resume
@@ -361,7 +347,7 @@ static int resume(struct work *w, struct err *err)
 
 int replay_resume_main(int argc, char **argv)
 {
-	return run(&resume_argp, N_ITEMS, argc, argv, resume);
+	return run(&resume_argp, n_decision_items, argc, argv, resume);
 }
 
 /* --- pause, cancel
@@ -388,7 +374,7 @@ static int pause_replay(struct work *w, struct err *err)
 
 int replay_pause_main(int argc, char **argv)
 {
-	return run(&pause_argp, N_ITEMS, argc, argv, pause_replay);
+	return run(&pause_argp, n_decision_items, argc, argv, pause_replay);
 }
 
 static const struct argp cancel_argp = {
@@ -410,7 +396,7 @@ static int cancel(struct work *w, struct err *err)
 
 int replay_cancel_main(int argc, char **argv)
 {
-	return run(&cancel_argp, N_ITEMS, argc, argv, cancel);
+	return run(&cancel_argp, n_decision_items, argc, argv, cancel);
 }
 
 /* --- status
@@ -460,5 +446,5 @@ static int status(struct work *w, struct err *err)
 
 int replay_status_main(int argc, char **argv)
 {
-	return run(&status_argp, N_ITEMS, argc, argv, status);
+	return run(&status_argp, n_decision_items, argc, argv, status);
 }

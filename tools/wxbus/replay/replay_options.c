@@ -1,7 +1,6 @@
 #include "tools/wxbus/replay/replay_options.h"
 
 #include "common/base/clock.h"
-#include "common/base/command.h"
 #include "proto/topics.h"
 #include "tools/wxbus/events/event_options.h"
 
@@ -9,28 +8,14 @@
 
 #include "common/base/banned.h"
 
-#define RATE_PRESET 100
-#define RATE_MAX    100000
-
-enum {
-	OPT_TOPIC = 256,
-	OPT_MISSING,
-	OPT_REDO,
-	OPT_EFFECTS,
-	OPT_RATE,
-	OPT_BY,
-	OPT_NOTE,
-	OPT_MIGRATIONS,
-	OPT_JSON
-};
+enum { OPT_TOPIC = 256, OPT_MISSING, OPT_REDO, OPT_EFFECTS, OPT_MIGRATIONS, OPT_JSON };
 
 /* clang-format off */
 #define SCOPE_OPTIONS \
 	EVENT_OPTIONS("Received"), \
 	{"topic", OPT_TOPIC, "TOPIC", 0, "messages (preset), or messages.test, the preset for a GROUP.test", 0}, \
-	{"rate", OPT_RATE, "N", 0, "So many a second at most (100)", 0}
+	DECISION_RATE
 
-#define BY_OPTION  {"by", OPT_BY, "NAME", 0, "Who decides this, for the record (your user name)", 0}
 #define END_OPTION {NULL, 0, NULL, 0, NULL, 0}
 
 const struct argp_option replay_plan_options[] = {
@@ -49,8 +34,8 @@ const struct argp_option replay_run_options[] = {
 	{"effects", OPT_EFFECTS, NULL, 0,
 		"Say outside what the handlers say: replies (as customer-service messages) and calls", 0},
 	SCOPE_OPTIONS,
-	BY_OPTION,
-	{"note", OPT_NOTE, "TEXT", 0, "Why, for the record", 0},
+	DECISION_BY,
+	DECISION_NOTE,
 	{"migrations", OPT_MIGRATIONS, "DIR", 0,
 		"Where services have installed their manifests (../share/wxbus/migrations)", 0},
 	{"json", OPT_JSON, NULL, 0, "The end as a JSON object", 0},
@@ -63,20 +48,20 @@ const struct argp_option replay_status_options[] = {
 };
 
 const struct argp_option replay_feed_options[] = {
-	BY_OPTION,
+	DECISION_BY,
 	{"json", OPT_JSON, NULL, 0, "The end as a JSON object", 0},
 	END_OPTION,
 };
 
 const struct argp_option replay_want_options[] = {
-	BY_OPTION,
+	DECISION_BY,
 	END_OPTION,
 };
 /* clang-format on */
 
 struct replay_options replay_options_new(void)
 {
-	return (struct replay_options){.rate = RATE_PRESET, .note = "", .now_ms = clock_wall_ms()};
+	return (struct replay_options){.decision = DECISION_PRESETS, .now_ms = clock_wall_ms()};
 }
 
 static error_t parse_rest(int key, char *arg, struct argp_state *state)
@@ -93,15 +78,6 @@ static error_t parse_rest(int key, char *arg, struct argp_state *state)
 	case OPT_EFFECTS:
 		o->effects = true;
 		return 0;
-	case OPT_RATE:
-		o->rate = command_number(state, "--rate", arg, 1, RATE_MAX);
-		return 0;
-	case OPT_BY:
-		o->by = arg;
-		return 0;
-	case OPT_NOTE:
-		o->note = arg;
-		return 0;
 	case OPT_MIGRATIONS:
 		o->migrations = arg;
 		return 0;
@@ -109,7 +85,7 @@ static error_t parse_rest(int key, char *arg, struct argp_state *state)
 		o->json = true;
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return decision_option_parse(key, arg, state, &o->decision);
 	}
 }
 
@@ -124,15 +100,6 @@ static bool of_test_channel(const char *group)
 	return len > 5 && strcmp(group + len - 5, ".test") == 0;
 }
 
-static void take_group(struct argp_state *state, struct replay_options *o, const char *word)
-{
-	if (o->group)
-		argp_error(state, "'%s' is one word too many", word);
-	if (!group_name_ok(word))
-		argp_error(state, "'%s' is no group, as in \"shop\"", word);
-	o->group = word;
-}
-
 static void take_topic(struct argp_state *state, struct replay_options *o, const char *word)
 {
 	if (strcmp(word, topic_table[TOPIC_MESSAGES].name) != 0 &&
@@ -143,10 +110,12 @@ static void take_topic(struct argp_state *state, struct replay_options *o, const
 
 static void finish_scope(struct argp_state *state, struct replay_options *o)
 {
-	if (!o->group)
+	if (!o->decision.group)
 		argp_error(state, "which GROUP is to handle them?");
 	if (!o->topic)
-		o->topic = topic_table[of_test_channel(o->group) ? TOPIC_MESSAGES_TEST : TOPIC_MESSAGES].name;
+		o->topic =
+			topic_table[of_test_channel(o->decision.group) ? TOPIC_MESSAGES_TEST : TOPIC_MESSAGES]
+				.name;
 	if (o->filter.since_ms > o->now_ms)
 		argp_error(state, "--since is still to come");
 	if (!o->filter.until_ms || o->filter.until_ms > o->now_ms)
@@ -163,7 +132,9 @@ error_t replay_plan_parse(int key, char *arg, struct argp_state *state)
 		take_topic(state, o, arg);
 		return 0;
 	case ARGP_KEY_ARG:
-		take_group(state, o, arg);
+		if (o->decision.group)
+			argp_error(state, "'%s' is one word too many", arg);
+		decision_take_group(state, arg, &o->decision);
 		return 0;
 	case ARGP_KEY_END:
 		(void)event_option_parse(key, arg, state, &o->filter, o->now_ms);

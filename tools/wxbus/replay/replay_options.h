@@ -1,6 +1,7 @@
 #ifndef TOOLS_WXBUS_REPLAY_REPLAY_OPTIONS_H
 #define TOOLS_WXBUS_REPLAY_REPLAY_OPTIONS_H
 
+#include "tools/wxbus/decision.h"
 #include "tools/wxbus/events/event_filter.h"
 
 #include <argp.h>
@@ -8,14 +9,12 @@
 
 /* The command lines of `wxbus replay`. Strings are borrowed from it. */
 struct replay_options {
-	const char *group; /* plan, run */
-	const char *id;    /* status, pause, resume, cancel */
+	struct decision decision;
+	const char *id; /* status, pause, resume, cancel */
 	struct event_filter filter;
 	const char *topic;  /* "messages" or "messages.test" */
 	bool missing, redo; /* run: exactly one of them; plan: `missing` or none */
 	bool effects, json;
-	int rate;
-	const char *by, *note;
 	const char *migrations; /* NULL: beside the program */
 	int64_t now_ms;
 };
