@@ -38,9 +38,9 @@ class Row:
         self.caught_up_s = max(self.caught_up_s, caught_up_s)
         self.findings += judgement.findings
 
-    def cells(self, name):
+    def cells(self, name, findings):
         return (name, str(self.rounds), *(str(self.sums[count]) for count, _ in _COUNTS), f"{self.slowest_s:.2f} s",
-                f"{self.caught_up_s:.1f} s", "FAILED" if self.findings else "ok")
+                f"{self.caught_up_s:.1f} s", "FAILED" if findings else "ok")
 
 
 class Report:
@@ -70,7 +70,8 @@ class Report:
         lines = ["# Faults under load", "",
                  f"`{self._command}`, {minutes:.0f} minutes, {machine.description()}; Kafka, PostgreSQL, the simulated "
                  "Weixin and the harness share these cores.", "", LEGEND, ""]
-        rows = [row.cells(name) for name, row in sorted(self._rows.items(), key=lambda item: item[0] == ALL)]
+        rows = [row.cells(name, self.findings if name == ALL else row.findings)
+                for name, row in sorted(self._rows.items(), key=lambda item: item[0] == ALL)]
         lines += [_line(_TITLES), "|---|" + "---:|" * (len(_TITLES) - 2) + "---|", *map(_line, rows), ""]
         lines += ["| process | memory, first and last round | descriptors | threads |", "|---|---:|---:|---:|"]
         for instance, now in self._last.items():

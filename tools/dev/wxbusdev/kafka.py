@@ -20,6 +20,7 @@ from .child import Child, ChildError, free_port
 
 _POM = paths.ROOT / "tools" / "dev" / "kafka" / "pom.xml"
 _JAVA_MAJOR = 17                        # Kafka 4 needs it; Debian 12 and 13 have it or a later one
+STARTS_WITHIN_S, ENDS_WITHIN_S = 180, 90    # on a machine that has several times as much to do as it can
 
 # No waiting that only a cluster of machines needs.
 _PROPERTIES = """\
@@ -131,7 +132,7 @@ class Kafka(Child):
         argv = self._command("kafka.Kafka", self._config, heap_mb=heap_mb, lasting=lasting)
         super().__init__("kafka", argv, log_path, death_signal=signal.SIGKILL)
 
-    def start(self, timeout_s=60):
+    def start(self, timeout_s=STARTS_WITHIN_S):
         self.begin()
         self.wait_started(timeout_s)
 
@@ -141,10 +142,10 @@ class Kafka(Child):
             self._format(cluster_id or new_cluster_id())
         super().start()
 
-    def wait_started(self, timeout_s=60):
+    def wait_started(self, timeout_s=STARTS_WITHIN_S):
         self.wait_for(lambda: "Kafka Server started" in self.log_text(), timeout_s, "Kafka started")
 
-    def stop(self, timeout_s=30, signal_number=signal.SIGTERM):
+    def stop(self, timeout_s=ENDS_WITHIN_S, signal_number=signal.SIGTERM):
         """Ends it in order; the JVM reports the signal as 143."""
         return super().stop(timeout_s, signal_number)
 
@@ -196,7 +197,7 @@ class Cluster:
                             controllers=controllers) for node in range(1, count + 1)]
         self.bootstrap_servers = ",".join(node.bootstrap_servers for node in self.nodes)
 
-    def start(self, timeout_s=90):
+    def start(self, timeout_s=STARTS_WITHIN_S):
         cluster_id = new_cluster_id()
         for node in self.nodes:
             node.begin(cluster_id)
