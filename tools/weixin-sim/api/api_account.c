@@ -1,6 +1,7 @@
 /* APIs called with an account's token.
  * https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Service_Center_messages.html */
 #include "tools/weixin-sim/api/api.h"
+#include "tools/weixin-sim/api/weixin_error.h"
 
 #include <string.h>
 
@@ -191,9 +192,7 @@ int api_getticket(struct api_call *call)
 	if (!type || strcmp(type, "jsapi") != 0)
 		return 40097;
 	buf_addf(&ticket, "jsapi-ticket-of-%s", call->appid);
-	call->answer = json_new_object();
-	json_set_int(call->answer, "errcode", 0);
-	json_set_str(call->answer, "errmsg", "ok");
+	call->answer = weixin_ok();
 	json_set_str(call->answer, "ticket", buf_cstr(&ticket));
 	json_set_int(call->answer, "expires_in", 7200);
 	buf_release(&ticket);

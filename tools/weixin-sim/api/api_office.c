@@ -1,6 +1,7 @@
 /* The back office's APIs: options, rids, open-platform accounts, registrations of mini programs.
  * https://developers.weixin.qq.com/doc/offiaccount/openApi/get_rid_info.html */
 #include "tools/weixin-sim/api/api.h"
+#include "tools/weixin-sim/api/weixin_error.h"
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
@@ -160,9 +161,7 @@ int api_get_rid(struct api_call *call)
 	copy_text(request, "response_body", entry, "answer");
 	json_set_str(request, "client_ip", "127.0.0.1");
 	json_free(&entry);
-	call->answer = json_new_object();
-	json_set_int(call->answer, "errcode", 0);
-	json_set_str(call->answer, "errmsg", "ok");
+	call->answer = weixin_ok();
 	json_set(call->answer, "request", request);
 	return 0;
 }
@@ -187,10 +186,8 @@ static int check_open(const struct api_call *call, char name[OFFICE_NAME])
 
 static void answer_open(struct api_call *call, const char *open_appid)
 {
-	call->answer = json_new_object();
+	call->answer = weixin_ok();
 	json_set_str(call->answer, "open_appid", open_appid);
-	json_set_int(call->answer, "errcode", 0);
-	json_set_str(call->answer, "errmsg", "ok");
 }
 
 int api_open_create(struct api_call *call)
@@ -247,9 +244,7 @@ int api_open_have(struct api_call *call)
 
 	if (errcode)
 		return errcode;
-	call->answer = json_new_object();
-	json_set_int(call->answer, "errcode", 0);
-	json_set_str(call->answer, "errmsg", "ok");
+	call->answer = weixin_ok();
 	json_set_bool(call->answer, "have_open", office_get(office_of(call), name)[0] != '\0');
 	return 0;
 }
@@ -349,9 +344,7 @@ int api_register_personal(struct api_call *call)
 		return 40097;
 	}
 	buf_addf(&url, "https://mp.weixin.qq.com/made-up?taskid=%s", r->id);
-	call->answer = json_new_object();
-	json_set_int(call->answer, "errcode", 0);
-	json_set_str(call->answer, "errmsg", "ok");
+	call->answer = weixin_ok();
 	json_set_str(call->answer, "taskid", r->id);
 	json_set_str(call->answer, "authorize_url", buf_cstr(&url));
 	json_set_int(call->answer, "status", r->ended ? 6 : 0);
@@ -367,9 +360,7 @@ int api_register_trial(struct api_call *call)
 	if (!has_all(call, needed))
 		return 89253;
 	r = register_new(call, REGISTRATION_TRIAL);
-	call->answer = json_new_object();
-	json_set_int(call->answer, "errcode", 0);
-	json_set_str(call->answer, "errmsg", "ok");
+	call->answer = weixin_ok();
 	json_set_str(call->answer, "unique_id", r->id);
 	json_set_str(call->answer, "authorize_url", "https://mp.weixin.qq.com/made-up");
 	return 0;

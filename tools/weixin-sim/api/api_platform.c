@@ -3,6 +3,7 @@
  * https://developers.weixin.qq.com/doc/oplatform/openApi/thirdparty-management/template-mgnt/api_gettemplatelist.html
  */
 #include "tools/weixin-sim/api/api.h"
+#include "tools/weixin-sim/api/weixin_error.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -97,9 +98,7 @@ static int modify_domains(struct api_call *call, const char *kind)
 		if (json_get_bool(call->body, "is_modify_published_together", false))
 			change_list(p, published, action, domains);
 	}
-	call->answer = json_new_object();
-	json_set_int(call->answer, "errcode", 0);
-	json_set_str(call->answer, "errmsg", "ok");
+	call->answer = weixin_ok();
 	answer_list(call, published);
 	answer_list(call, testing);
 	return 0;
@@ -121,9 +120,7 @@ int api_domain_confirmfile(struct api_call *call)
 	struct buf name = BUF_INIT(128);
 
 	buf_addf(&name, "%s.txt", call->component_appid);
-	call->answer = json_new_object();
-	json_set_int(call->answer, "errcode", 0);
-	json_set_str(call->answer, "errmsg", "ok");
+	call->answer = weixin_ok();
 	json_set_str(call->answer, "file_name", buf_cstr(&name));
 	json_set_str(call->answer, "file_content", call->component_appid);
 	buf_release(&name);
@@ -148,9 +145,7 @@ static size_t find_by_id(const struct json *list, const char *name, const struct
 
 static int answer_templates(struct api_call *call, const char *name, const struct json *list)
 {
-	call->answer = json_new_object();
-	json_set_int(call->answer, "errcode", 0);
-	json_set_str(call->answer, "errmsg", "ok");
+	call->answer = weixin_ok();
 	json_set(call->answer, name, list ? json_copy(list) : json_new_array());
 	return 0;
 }

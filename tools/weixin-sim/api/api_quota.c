@@ -1,6 +1,7 @@
 /* Quotas: what is left of them, and clearing them.
  * https://developers.weixin.qq.com/doc/oplatform/openApi/openapi/api_componentclearquota_v2.html */
 #include "tools/weixin-sim/api/api.h"
+#include "tools/weixin-sim/api/weixin_error.h"
 
 #include "common/base/str.h"
 
@@ -69,9 +70,7 @@ int api_get_quota(struct api_call *call)
 	json_set_int(shown, "daily_limit", quota.daily);
 	json_set_int(shown, "used", used);
 	json_set_int(shown, "remain", used < quota.daily ? quota.daily - used : 0);
-	call->answer = json_new_object();
-	json_set_int(call->answer, "errcode", 0);
-	json_set_str(call->answer, "errmsg", "ok");
+	call->answer = weixin_ok();
 	json_set(call->answer, "quota", shown);
 	json_set(call->answer, "rate_limit", rate(quota.minute));
 	json_set(call->answer, "component_rate_limit", rate(quota.minute));

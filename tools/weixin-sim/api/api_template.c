@@ -1,6 +1,7 @@
 /* Template messages.
  * https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Template_Message_Interface.html */
 #include "tools/weixin-sim/api/api.h"
+#include "tools/weixin-sim/api/weixin_error.h"
 
 #include "common/base/str.h"
 
@@ -108,9 +109,7 @@ int api_template_send(struct api_call *call)
 	str_copy(call->sent.component_appid, sizeof(call->sent.component_appid), call->component_appid);
 	str_copy(call->sent.appid, sizeof(call->sent.appid), call->appid);
 	str_copy(call->sent.openid, sizeof(call->sent.openid), f->openid);
-	call->answer = json_new_object();
-	json_set_int(call->answer, "errcode", 0);
-	json_set_str(call->answer, "errmsg", "ok");
+	call->answer = weixin_ok();
 	json_set_int(call->answer, "msgid", call->sent.msg_id);
 	return 0;
 }

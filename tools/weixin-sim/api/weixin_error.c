@@ -117,16 +117,24 @@ static const char *text_of(int errcode)
 	return "error";
 }
 
-struct json *weixin_error(int errcode, const char *client_ip)
+struct json *weixin_ok(void)
 {
 	struct json *answer = json_new_object();
+
+	json_set_int(answer, "errcode", 0);
+	json_set_str(answer, "errmsg", "ok");
+	return answer;
+}
+
+struct json *weixin_error(int errcode, const char *client_ip)
+{
+	struct json *answer;
 	char tail[17], text[200];
 
+	if (errcode == 0)
+		return weixin_ok();
+	answer = json_new_object();
 	json_set_int(answer, "errcode", errcode);
-	if (errcode == 0) {
-		json_set_str(answer, "errmsg", "ok");
-		return answer;
-	}
 	weixin_random_hex(tail, 16);
 	snprintf(text, sizeof(text), "%s%s%s rid: %08x-%.8s-%.8s", text_of(errcode),
 		errcode == 61004 ? " requestIP: " : "", errcode == 61004 ? client_ip : "",

@@ -8,4 +8,7 @@
  * https://developers.weixin.qq.com/doc/oplatform/Return_codes/Return_code_descriptions_new.html */
 struct json *weixin_error(int errcode, const char *client_ip);
 
+/* The beginning of an answer that says more than that it is right. The caller frees. */
+struct json *weixin_ok(void);
+
 #endif
