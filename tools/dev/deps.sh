@@ -98,7 +98,8 @@ deps_install() {
 	DEPS_NOW=$(echo $1)
 	echo "installing: $DEPS_NOW"
 	deps_update || return 1
-	deps_as_root apt-get -q -y --no-install-recommends install $DEPS_NOW >>"$LOGS/apt.log" 2>&1 ||
+	# Two runs of tests side by side may want something at once.
+	deps_as_root apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install $DEPS_NOW >>"$LOGS/apt.log" 2>&1 ||
 		deps_failed "apt-get install"
 }
 
