@@ -383,23 +383,16 @@ static void wait_number(atomic_int *n, int wanted)
 static struct worker *start_with_background(const struct kit *kit, struct turns *t)
 {
 	static const char *const topics[] = {KIT_TOPIC, BACKGROUND};
-	const struct worker_options options = {
-		.client_id = "test",
-		.group = GROUP,
-		.topics = topics,
-		.n_topics = 2,
-		.n_from_beginning = 2,
-		.n_background = 1,
-		.gives_way = is_marked,
-		.threads = 4,
-		.handle = handle_in_turns,
-		.arg = t,
-	};
-	struct worker *w;
-	struct err err;
+	struct worker_options options = options_for(NULL);
 
-	assert_int_equal(worker_new(&w, &kit->conf, &options, &err), 0);
-	return w;
+	options.topics = topics;
+	options.n_topics = options.n_from_beginning = 2;
+	options.n_background = 1;
+	options.gives_way = is_marked;
+	options.most_pending = 0;
+	options.handle = handle_in_turns;
+	options.arg = t;
+	return start_with(kit, &options);
 }
 
 static void make_background(const struct kit *kit)
