@@ -17,6 +17,8 @@
 struct pg_pool;
 struct pg; /* one connection, used by one thread at a time */
 
+/* ERR_REJECT: not a URL that pg_pool_new() takes. Connects to nothing, and the text does not show it. */
+int pg_check_url(const char *url, struct err *err);
 int pg_pool_new(
 	struct pg_pool **out, const char *url, int size, const char *application_name, struct err *err);
 void pg_pool_free(struct pg_pool **pool);

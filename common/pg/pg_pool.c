@@ -37,7 +37,7 @@ static void ignore_notice(void *arg, const char *message)
 }
 
 /* libpq quotes a malformed URI, password and all, so it is checked here and the reason left out. */
-static int check_url(const char *url, struct err *err)
+int pg_check_url(const char *url, struct err *err)
 {
 	char *text = NULL;
 	PQconninfoOption *options = PQconninfoParse(url, &text);
@@ -57,7 +57,7 @@ int pg_pool_new(
 	struct pg_pool *pool;
 
 	assert(size > 0);
-	if (check_url(url, err) < 0)
+	if (pg_check_url(url, err) < 0)
 		return -1;
 	pool = xcalloc(1, sizeof(*pool));
 	pthread_mutex_init(&pool->lock, NULL);

@@ -388,6 +388,9 @@ static void a_malformed_url_is_refused_without_its_password(void **state)
 	assert_int_equal(pg_pool_new(&pool, "postgresql://u:hunter2@[::1/x", 1, "t", &err), -1);
 	assert_int_equal(err.kind, ERR_REJECT);
 	assert_null(strstr(err.text, "hunter2"));
+	assert_int_equal(pg_check_url("postgresql://u:hunter2@[::1/x", &err), -1);
+	assert_null(strstr(err.text, "hunter2"));
+	assert_int_equal(pg_check_url("postgresql://u:hunter2@[::1]/x", &err), 0);
 }
 
 static void a_server_that_is_away_is_worth_a_retry(void **state)
@@ -401,6 +404,9 @@ static void a_server_that_is_away_is_worth_a_retry(void **state)
 	assert_int_equal(pg_take(pool, 100, &pg, &err), -1);
 	assert_int_equal(err.kind, ERR_RETRY);
 	assert_null(strstr(err.text, "hunter2"));
+	assert_int_equal(pg_check_url("postgresql://u:hunter2@[::1/x", &err), -1);
+	assert_null(strstr(err.text, "hunter2"));
+	assert_int_equal(pg_check_url("postgresql://u:hunter2@[::1]/x", &err), 0);
 	assert_false(pg_pool_healthy(pool));
 	pg_pool_free(&pool);
 }

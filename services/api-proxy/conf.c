@@ -1,5 +1,6 @@
 #include "services/api-proxy/conf.h"
 
+#include "common/pg/pg.h"
 #include "services/sealed/keyring.h"
 
 #include "common/base/banned.h"
@@ -68,6 +69,8 @@ int api_proxy_conf_check(const void *conf, struct err *err)
 
 	if ((rc = kafka_conf_check(&c->kafka, err)) < 0)
 		return rc;
+	if (pg_check_url(c->database_url, err) < 0)
+		return err_prefix(err, "WXBUS_DATABASE_URL");
 	if (c->account_in_flight >= c->http_threads || c->caller_in_flight >= c->http_threads ||
 		c->person_in_flight >= c->http_threads)
 		return err_set(err, ERR_REJECT, 0,

@@ -89,14 +89,12 @@ int token_service_conf_check(const void *conf, struct err *err)
 	const struct token_service_conf *c = conf;
 	const struct keyring_files files = token_service_files(c);
 	struct keyring *keyring = NULL;
-	struct pg_pool *pool = NULL;
 	int rc;
 
 	if ((rc = kafka_conf_check(&c->kafka, err)) < 0)
 		return rc;
-	if ((rc = pg_pool_new(&pool, c->database_url, 1, "token-service", err)) < 0)
+	if (pg_check_url(c->database_url, err) < 0)
 		return err_prefix(err, "WXBUS_DATABASE_URL");
-	pg_pool_free(&pool);
 	rc = keyring_new(&keyring, &files, err);
 	keyring_free(&keyring);
 	return rc;

@@ -128,33 +128,51 @@ def test_compose_keeps_containers_small_in_rights():
     assert public == COMPOSE["services"]["nginx"]["ports"]
 
 
+def make_secrets(folder):
+    """{name: content} of what make-secrets has made in a copy of ours."""
+    shutil.copytree(paths.ROOT / "deploy", folder / "deploy", dirs_exist_ok=True)
+    command = [str(folder / "deploy" / "compose" / "make-secrets"), "--sim", "https://wx.example.com", "wx1234567890abcdef"]
+    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    return {path.name: path.read_text() for path in (folder / "secrets").iterdir()}
+
+
+def check_of(program, folder, **more):
+    """`--check` of one of our programs with the file's environment."""
+    environment = dict(service_of(program)["environment"])
+    environment.pop("WXBUS_CALLER_KEYS_FILE", None)       # made by the running api-proxy
+    for name, value in environment.items():
+        environment[name] = re.sub(r"\$\{\w+:[-?]([^}]*)\}", r"\1", value).replace("/run/secrets", str(folder / "secrets"))
+    if "WXBUS_PUBLIC_URL" in environment:
+        environment["WXBUS_PUBLIC_URL"] = "https://wx.example.com"
+    if "WXBUS_VERIFICATION_DIR" in environment:
+        environment["WXBUS_VERIFICATION_DIR"] = str(folder / "verification")
+    for name in more:
+        environment.pop(f"{name}_FILE", None)
+    return subprocess.run([str(paths.binary(program)), "--check"], env={**environment, **more}, capture_output=True, text=True,
+                          check=False)
+
+
 def test_compose_makes_every_key_file(tmp_path):
     """make-secrets makes what the file names, readable by our programs, and never makes anything twice."""
-    shutil.copytree(paths.ROOT / "deploy", tmp_path / "deploy")
-    command = [str(tmp_path / "deploy" / "compose" / "make-secrets"), "--sim", "https://wx.example.com", "wx1234567890abcdef"]
-
-    def contents():
-        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
-        return {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
-
-    made = contents()
+    made = make_secrets(tmp_path)
     assert sorted(f"./secrets/{name}" for name in made) == sorted(row["file"] for row in COMPOSE["secrets"].values())
-    assert contents() == made
+    assert make_secrets(tmp_path) == made
     assert "app_secret" not in made["platforms-ingress.json"]
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
-    secrets = tmp_path / "secrets"
     for program in OURS:
-        environment = dict(service_of(program)["environment"])
-        environment.pop("WXBUS_CALLER_KEYS_FILE", None)       # made by the running api-proxy
-        for name, value in environment.items():
-            environment[name] = re.sub(r"\$\{\w+:[-?]([^}]*)\}", r"\1", value).replace("/run/secrets", str(secrets))
-        if "WXBUS_PUBLIC_URL" in environment:
-            environment["WXBUS_PUBLIC_URL"] = "https://wx.example.com"
-        if "WXBUS_VERIFICATION_DIR" in environment:
-            environment["WXBUS_VERIFICATION_DIR"] = str(tmp_path / "verification")
-        answer = subprocess.run([str(paths.binary(program)), "--check"], env=environment, capture_output=True, text=True,
-                                check=False)
+        answer = check_of(program, tmp_path)
         assert answer.returncode == 0, (program, answer.stderr)
+
+
+def test_a_malformed_database_url_is_told_before_the_start(tmp_path):
+    make_secrets(tmp_path)
+    with_database = [program for program in OURS
+                     if any(name.startswith("WXBUS_DATABASE_URL") for name in service_of(program)["environment"])]
+    assert len(with_database) > 2
+    for program in with_database:
+        answer = check_of(program, tmp_path, WXBUS_DATABASE_URL="postgresql://someone:hunter2@[::1/wxbus")
+        assert answer.returncode == 1 and "WXBUS_DATABASE_URL: not a valid" in answer.stderr, (program, answer.stderr)
+        assert "hunter2" not in answer.stdout + answer.stderr
 
 
 # --- deploy/kubernetes -------------------------------------------------------------------------------------------

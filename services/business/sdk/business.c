@@ -59,6 +59,8 @@ static int check_settings(const void *conf, struct err *err)
 
 	if (kafka_conf_check(&s->sdk.kafka, err) < 0)
 		return -1;
+	if (s->sdk.database_url && pg_check_url(s->sdk.database_url, err) < 0) /* NULL: it has none */
+		return err_prefix(err, "WXBUS_DATABASE_URL");
 	if (s->sdk.caller_keys_file[0] && caller_keys_read(s->sdk.caller_keys_file, &keys, err) < 0)
 		return err_prefix(err, "WXBUS_CALLER_KEYS_FILE");
 	caller_keys_free(&keys);
