@@ -7,7 +7,9 @@
  * calls are left out; what our callbacks do below the library is judged.
  *
  * The same with Debian's CivetWeb: its accesses through libc are seen, its locks are not. Its thread closes
- * the listening socket at the end, which httpd_stop_accepting() has replaced before. */
+ * the listening socket at the end, which httpd_stop_accepting() has replaced before. And it accepts and
+ * closes connections unseen: to disconnect one, in httpd_reply_reset(), is taken for the making of a
+ * descriptor, which whoever gets its number later by fcntl(), unseen too, then seems to close. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -24,7 +26,8 @@ const char *__tsan_default_suppressions(void)
 	       "race:^mtx_\n"
 	       "race:^cnd_\n"
 	       "called_from_lib:libcivetweb.so.1\n"
-	       "race:^httpd_stop_accepting$\n";
+	       "race:^httpd_stop_accepting$\n"
+	       "race:^httpd_reply_reset$\n";
 }
 
 static int result(int rc)
