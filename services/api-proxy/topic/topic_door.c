@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/base/banned.h"
 
@@ -39,15 +38,13 @@ static size_t lane(void *arg, const struct kafka_record *r, const char **lane_ou
 static size_t shares(void *arg, const struct kafka_record *r, struct lanes_share out[LANES_SHARES_MAX])
 {
 	const struct topic_door *d = arg;
+	const struct kafka_header *caller = kafka_record_header(r, "ce_caller");
 	const char *account;
 
 	out[0] = (struct lanes_share){.key = "", .most = d->threads};
-	for (size_t i = 0; i < r->n_headers; i++) {
-		if (strcmp(r->headers[i].name, "ce_caller") == 0 && r->headers[i].value_len > 0) {
-			out[0].key = r->headers[i].value;
-			out[0].key_len = r->headers[i].value_len;
-			break;
-		}
+	if (caller && caller->value) {
+		out[0].key = caller->value;
+		out[0].key_len = caller->value_len;
 	}
 	out[1] = (struct lanes_share){.most = ACCOUNT_IN_FLIGHT};
 	out[1].key_len = topic_request_account(r->key, r->key_len, &account);
