@@ -1,6 +1,10 @@
+/* As many threads are woken as there are lanes for them, but none while those that are up, or are getting up,
+ * are enough: under load nobody sleeps and nobody is woken. */
 #include "common/base/lanes.h"
 
 #include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/lock.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -11,6 +15,8 @@
 #include <utlist.h>
 
 #include "common/base/banned.h"
+
+#define WAKE_MS 5
 
 struct job {
 	void *what;
@@ -32,14 +38,14 @@ struct share {
 };
 
 struct lane {
-	char *key; /* NULL: not in the hash */
-	size_t key_len;
+	size_t key_len; /* 0: not in the hash */
 	struct job *jobs;
 	struct share *share;      /* the innermost; NULL: none */
 	bool unparked;            /* and not looked at since */
 	int64_t due_ms;           /* in `asleep` */
 	struct lane *prev, *next; /* in `ready`, or in a share's `parked` */
 	UT_hash_handle hh;
+	char key[];
 };
 
 struct lanes {
@@ -50,9 +56,13 @@ struct lanes {
 	struct share *shares;  /* the outermost */
 	struct share *crowded; /* have lanes parked; the first is next */
 	struct lane *ready;    /* have jobs, none of them running; the first is next */
-	struct lane **asleep;  /* their first job is not due yet; a heap, the earliest on top */
+	size_t n_ready;
+	struct lane **asleep; /* their first job is not due yet; a heap, the earliest on top */
 	size_t n_asleep, asleep_size;
 	uint64_t unparked;
+	int idle;   /* threads that sleep */
+	int waking; /* those of them that have been told to get up ... */
+	int64_t waking_since_ms;
 	bool stopping;
 	pthread_t *threads;
 	int n_threads;
@@ -77,10 +87,49 @@ static void share_put(struct lanes *l, struct share *s)
 static void lane_free(struct lanes *l, struct lane *lane)
 {
 	share_put(l, lane->share);
-	if (lane->key)
+	if (lane->key_len > 0)
 		HASH_DELETE(hh, l->by_key, lane);
-	free(lane->key);
 	free(lane);
+}
+
+static void make_ready(struct lanes *l, struct lane *lane)
+{
+	DL_APPEND(l->ready, lane);
+	l->n_ready++;
+}
+
+static void unready(struct lanes *l, struct lane *lane)
+{
+	DL_DELETE(l->ready, lane);
+	l->n_ready--;
+}
+
+/* How many threads the caller is to wake once it has let go of the lock. Who was told to get up and is not up
+ * after a while, be it for want of a processor, is not counted on. */
+static int must_wake(struct lanes *l)
+{
+	int most = l->n_ready < (size_t)l->idle ? (int)l->n_ready : l->idle, n;
+	int64_t now;
+
+	if (most == 0)
+		return 0;
+	now = clock_mono_ms();
+	if (now - l->waking_since_ms > WAKE_MS)
+		l->waking = 0;
+	if (l->waking == 0)
+		l->waking_since_ms = now;
+	n = most > l->waking ? most - l->waking : 0;
+	l->waking += n;
+	return n;
+}
+
+static void unlock_and_wake(struct lanes *l)
+{
+	int n = must_wake(l);
+
+	pthread_mutex_unlock(&l->lock);
+	for (; n > 0; n--)
+		pthread_cond_signal(&l->work_or_stop);
 }
 
 static struct job *take(struct lane *lane)
@@ -145,7 +194,8 @@ static bool lets_one_go(struct lanes *l, struct share *s)
 }
 
 /* Where there is room for one more, the lane that has waited longest goes; the shares take turns. What may go
- * besides is looked for when that lane begins, or cannot any more. */
+ * besides is looked for when that lane begins, or cannot any more. On one of the threads, which looks for a
+ * lane next. */
 static void unpark_one(struct lanes *l)
 {
 	struct share *s, *next;
@@ -156,9 +206,8 @@ static void unpark_one(struct lanes *l)
 			continue;
 		lane = leave_park(l, s);
 		lane->unparked = true;
-		DL_APPEND(l->ready, lane);
+		make_ready(l, lane);
 		l->unparked++;
-		pthread_cond_signal(&l->work_or_stop);
 		return;
 	}
 }
@@ -192,7 +241,7 @@ static struct lane *next_lane(struct lanes *l)
 	struct lane *lane = l->ready;
 	bool unparked = lane->unparked, entered;
 
-	DL_DELETE(l->ready, lane);
+	unready(l, lane);
 	lane->unparked = false;
 	entered = enter_shares(l, lane);
 	if (unparked)
@@ -248,10 +297,9 @@ void lanes_resume(struct lanes *l, int64_t now_mono_ms)
 	pthread_mutex_lock(&l->lock);
 	while (l->n_asleep > 0 && l->asleep[0]->due_ms <= now_mono_ms) {
 		lane = wake_first(l);
-		DL_APPEND(l->ready, lane);
-		pthread_cond_signal(&l->work_or_stop);
+		make_ready(l, lane);
 	}
-	pthread_mutex_unlock(&l->lock);
+	unlock_and_wake(l);
 }
 
 /* --- the threads -----------------------------------------------------------------------------------------
@@ -266,7 +314,7 @@ static void end_job(struct lanes *l, struct lane *lane, struct job *job, int64_t
 	}
 	free(job);
 	if (lane->jobs)
-		DL_APPEND(l->ready, lane);
+		make_ready(l, lane);
 	else
 		lane_free(l, lane);
 }
@@ -281,13 +329,17 @@ static void *worker(void *arg)
 	pthread_mutex_lock(&l->lock);
 	while (!l->stopping) {
 		if (!l->ready) {
+			l->idle++;
 			pthread_cond_wait(&l->work_or_stop, &l->lock);
+			l->idle--;
+			if (l->waking > 0)
+				l->waking--;
 			continue;
 		}
 		if ((lane = next_lane(l)) == NULL)
 			continue;
 		job = take(lane);
-		pthread_mutex_unlock(&l->lock);
+		unlock_and_wake(l);
 		again_ms = l->work.run(l->work.arg, job->what);
 		pthread_mutex_lock(&l->lock);
 		leave_shares(l, lane);
@@ -302,7 +354,7 @@ int lanes_new(struct lanes **out, int threads, const struct lanes_work *work, st
 	struct lanes *l = xcalloc(1, sizeof(*l));
 	int rc;
 
-	pthread_mutex_init(&l->lock, NULL);
+	lock_init(&l->lock);
 	pthread_cond_init(&l->work_or_stop, NULL);
 	l->work = *work;
 	l->threads = xcalloc((size_t)threads, sizeof(*l->threads));
@@ -321,7 +373,7 @@ static void lane_drop(struct lanes *l, struct lane *lane)
 {
 	struct job *job;
 
-	DL_DELETE(l->ready, lane);
+	unready(l, lane);
 	while (lane->jobs) {
 		job = take(lane);
 		l->work.drop(l->work.arg, job->what);
@@ -346,7 +398,7 @@ static void unpark_all(struct lanes *l)
 
 	while (l->crowded) {
 		lane = leave_park(l, l->crowded);
-		DL_APPEND(l->ready, lane);
+		make_ready(l, lane);
 	}
 }
 
@@ -393,43 +445,66 @@ static struct share *share_hold(struct lanes *l, struct share *outer, const stru
 	return s;
 }
 
-static struct lane *lane_new(
-	struct lanes *l, const void *key, size_t key_len, const struct lanes_share *shares, size_t n_shares)
+static struct lane *lane_new(struct lanes *l, const struct lanes_entry *e)
 {
-	struct lane *lane = xcalloc(1, sizeof(*lane));
+	struct lane *lane = xcalloc(1, sizeof(*lane) + e->key_len);
 
-	if (key_len > 0) {
-		lane->key = xmemdup(key, key_len);
-		lane->key_len = key_len;
-		HASH_ADD_KEYPTR(hh, l->by_key, lane->key, lane->key_len, lane);
+	if (e->key_len > 0) {
+		memcpy(lane->key, e->key, e->key_len);
+		lane->key_len = e->key_len;
+		HASH_ADD(hh, l->by_key, key, lane->key_len, lane);
 	}
-	for (size_t i = 0; i < n_shares; i++)
-		lane->share = share_hold(l, lane->share, &shares[i]);
+	for (size_t i = 0; i < e->n_shares; i++)
+		lane->share = share_hold(l, lane->share, &e->shares[i]);
 	if (lane->share)
 		lane->share->held++;
 	return lane;
 }
 
+static void add(struct lanes *l, const struct lanes_entry *e, struct job *job)
+{
+	struct lane *lane = NULL;
+
+	if (e->key_len > 0)
+		HASH_FIND(hh, l->by_key, e->key, e->key_len, lane);
+	if (!lane) {
+		lane = lane_new(l, e);
+		make_ready(l, lane);
+	}
+	DL_APPEND(lane->jobs, job);
+}
+
 void lanes_add(struct lanes *l, const void *key, size_t key_len, void *what)
 {
-	lanes_add_shared(l, key, key_len, NULL, 0, what);
+	const struct lanes_entry e = {.key = key, .key_len = key_len, .job = what};
+
+	lanes_add_all(l, &e, 1);
 }
 
 void lanes_add_shared(struct lanes *l, const void *key, size_t key_len, const struct lanes_share *shares,
 	size_t n_shares, void *what)
 {
-	struct job *job = xcalloc(1, sizeof(*job));
-	struct lane *lane = NULL;
+	struct lanes_entry e = {.key = key, .key_len = key_len, .job = what, .n_shares = n_shares};
 
-	job->what = what;
-	pthread_mutex_lock(&l->lock);
-	if (key_len > 0)
-		HASH_FIND(hh, l->by_key, key, key_len, lane);
-	if (!lane) {
-		lane = lane_new(l, key, key_len, shares, n_shares);
-		DL_APPEND(l->ready, lane);
-		pthread_cond_signal(&l->work_or_stop);
+	for (size_t i = 0; i < n_shares; i++)
+		e.shares[i] = shares[i];
+	lanes_add_all(l, &e, 1);
+}
+
+void lanes_add_all(struct lanes *l, const struct lanes_entry *entries, size_t n)
+{
+	struct job *jobs = NULL, *job;
+
+	for (size_t i = 0; i < n; i++) {
+		job = xmalloc(sizeof(*job));
+		job->what = entries[i].job;
+		DL_APPEND(jobs, job);
 	}
-	DL_APPEND(lane->jobs, job);
-	pthread_mutex_unlock(&l->lock);
+	pthread_mutex_lock(&l->lock);
+	for (size_t i = 0; i < n; i++) {
+		job = jobs;
+		DL_DELETE(jobs, job);
+		add(l, &entries[i], job);
+	}
+	unlock_and_wake(l);
 }

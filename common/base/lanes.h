@@ -42,6 +42,17 @@ struct lanes_share {
 void lanes_add_shared(struct lanes *l, const void *key, size_t key_len, const struct lanes_share *shares,
 	size_t n_shares, void *job);
 
+struct lanes_entry {
+	const void *key;
+	size_t key_len;
+	struct lanes_share shares[LANES_SHARES_MAX];
+	size_t n_shares;
+	void *job;
+};
+
+/* Many, in their order, for one lock and one thread woken. */
+void lanes_add_all(struct lanes *l, const struct lanes_entry *entries, size_t n);
+
 /* Lets the lanes whose moment has come by now_mono_ms go on. Any thread, every few milliseconds. */
 void lanes_resume(struct lanes *l, int64_t now_mono_ms);
 

@@ -137,6 +137,29 @@ static void jobs_of_one_lane_run_in_order_and_lanes_side_by_side(void **state)
 	assert_int_equal(s.dropped, 0);
 }
 
+static void jobs_that_come_together_keep_their_order_and_wake_all_that_are_needed(void **state)
+{
+	struct lanes_entry entries[40];
+	struct seen s;
+	struct lanes *l = start(&s, 4);
+	char last[4] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 40; i++)
+		entries[i] = (struct lanes_entry){
+			.key = &"wxyz"[i % 4], .key_len = 1, .job = xmemdup((char[]){(char)(i + 1)}, 1)};
+	lanes_add_all(l, entries, 40);
+	wait_for(&s, 40);
+	assert_int_equal(s.most, 4);
+	for (size_t i = 0; i < 40; i++) {
+		int lane = (s.order[i] - 1) % 4;
+
+		assert_true(s.order[i] > last[lane]);
+		last[lane] = s.order[i];
+	}
+	lanes_free(&l);
+}
+
 static void jobs_without_a_lane_run_side_by_side(void **state)
 {
 	struct seen s;
@@ -399,6 +422,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TESTING_CASE(jobs_of_one_lane_run_in_order_and_lanes_side_by_side),
+		TESTING_CASE(jobs_that_come_together_keep_their_order_and_wake_all_that_are_needed),
 		TESTING_CASE(jobs_without_a_lane_run_side_by_side),
 		TESTING_CASE(what_has_not_begun_is_dropped_at_the_end),
 		TESTING_CASE(lanes_of_a_full_share_leave_threads_to_the_others),

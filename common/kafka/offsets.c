@@ -2,6 +2,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/base/lock.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -38,7 +39,7 @@ struct offsets *offsets_new(void)
 {
 	struct offsets *o = xcalloc(1, sizeof(*o));
 
-	pthread_mutex_init(&o->lock, NULL);
+	lock_init(&o->lock);
 	clock_cond_init(&o->idle);
 	return o;
 }

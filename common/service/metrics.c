@@ -33,7 +33,8 @@ struct metric_table {
 	size_t n;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* As lock_init() makes them. */
+static pthread_mutex_t lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 static struct metric_table *tables;
 
 static void series_free(struct metric *m)

@@ -2,6 +2,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/base/lock.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -29,7 +30,7 @@ struct marks *marks_new(void)
 {
 	struct marks *m = xcalloc(1, sizeof(*m));
 
-	pthread_mutex_init(&m->lock, NULL);
+	lock_init(&m->lock);
 	return m;
 }
 

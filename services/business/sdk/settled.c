@@ -2,6 +2,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/base/lock.h"
 #include "common/base/str.h"
 
 #include <pthread.h>
@@ -31,7 +32,7 @@ struct settled *settled_new(void)
 {
 	struct settled *s = xcalloc(1, sizeof(*s));
 
-	pthread_mutex_init(&s->lock, NULL);
+	lock_init(&s->lock);
 	return s;
 }
 
