@@ -9,6 +9,7 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/lanes.h"
+#include "common/base/lock.h"
 #include "common/base/log.h"
 #include "common/kafka/consumer.h"
 #include "common/kafka/offsets.h"
@@ -22,6 +23,7 @@
 #include "common/base/banned.h"
 
 #define POLL_MS         50
+#define BATCH           32
 #define LOOK_EVERY_MS   10
 #define LAG_EVERY_MS    2000
 #define WAIT_STEP_MS    20
@@ -48,11 +50,17 @@ struct worker {
 	struct lanes *lanes;
 	atomic_int taken; /* records read and neither handled nor dropped yet */
 
-	pthread_mutex_t turns;      /* over these three */
+	/* Jobs in the lanes: those that give way, and the others, whose way is the common one and takes no
+	 * lock of its own. */
+	pthread_mutex_t turns;      /* over `waiting` and `background` */
 	struct worker_job *waiting; /* those that give way, in their order */
-	int background, others;     /* jobs in the lanes */
+	atomic_int n_waiting;
+	int background;
+	atomic_int others;
 
 	/* Of the polling thread. */
+	struct lanes_entry batch[BATCH]; /* to be given to the lanes together */
+	size_t n_batch;
 	struct consumer *consumer;
 	struct partition *partitions;
 	size_t n_partitions;
@@ -125,19 +133,19 @@ static void *copy_bytes(char **to, const void *p, size_t len)
 	if (!p)
 		return NULL;
 	memcpy(copy, p, len);
+	copy[len] = '\0';
 	*to += len + 1;
 	return copy;
 }
 
+/* Of job_size() bytes, all of which are written. */
 static struct worker_job *job_new(
-	struct worker *w, const struct kafka_record *r, const struct offset_ticket *ticket)
+	struct worker *w, const struct kafka_record *r, const struct offset_ticket *ticket, size_t size)
 {
-	struct worker_job *j = xcalloc(1, job_size(r));
+	struct worker_job *j = xmalloc(size);
 	char *bytes = (char *)&j->headers[r->n_headers];
 
-	j->worker = w;
-	j->ticket = *ticket;
-	j->record = *r;
+	*j = (struct worker_job){.worker = w, .ticket = *ticket, .record = *r};
 	j->record.topic = topic_of(w, ticket->partition);
 	j->record.key = copy_bytes(&bytes, r->key, r->key_len);
 	j->record.value = copy_bytes(&bytes, r->value, r->value_len);
@@ -155,31 +163,39 @@ static bool in_background(const struct worker *w, int32_t id)
 	return (size_t)(id >> TOPIC_SHIFT) + w->options.n_background >= w->options.n_topics;
 }
 
-/* With `turns` held. */
-static void enter_lanes(struct worker *w, struct worker_job *j)
+static struct lanes_entry entry_of(const struct worker *w, struct worker_job *j)
 {
 	const struct kafka_record *r = &j->record;
+	struct lanes_entry e = {.key = r->key, .key_len = r->key_len, .job = j};
 	const char *lane = r->key;
-	size_t lane_len = r->key_len, n_shares = 0;
-	struct lanes_share shares[LANES_SHARES_MAX];
 
-	if (w->options.lane)
-		lane_len = w->options.lane(w->options.arg, r, &lane);
+	if (w->options.lane) {
+		e.key_len = w->options.lane(w->options.arg, r, &lane);
+		e.key = lane;
+	}
 	if (w->options.shares)
-		n_shares = w->options.shares(w->options.arg, r, shares);
-	j->in_lanes = true;
-	*(j->gives_way ? &w->background : &w->others) += 1;
-	lanes_add_shared(w->lanes, lane, lane_len, shares, n_shares, j);
+		e.n_shares = w->options.shares(w->options.arg, r, e.shares);
+	return e;
 }
 
 /* With `turns` held. */
-static int most_background(const struct worker *w)
+static int most_background(struct worker *w)
 {
-	int most = w->options.threads / 4, left = w->options.threads - w->others;
+	int most = w->options.threads / 4, left = w->options.threads - atomic_load(&w->others);
 
 	if (most > left)
 		most = left;
 	return most < 1 ? 1 : most;
+}
+
+/* With `turns` held, of those that give way. */
+static void enter_lanes(struct worker *w, struct worker_job *j)
+{
+	struct lanes_entry e = entry_of(w, j);
+
+	w->background++;
+	j->in_lanes = true;
+	lanes_add_all(w->lanes, &e, 1);
 }
 
 /* With `turns` held. */
@@ -189,19 +205,45 @@ static void let_in(struct worker *w)
 
 	while ((j = w->waiting) != NULL && w->background < most_background(w) && !atomic_load(&w->stopping)) {
 		DL_DELETE(w->waiting, j);
+		atomic_fetch_sub(&w->n_waiting, 1);
 		enter_lanes(w, j);
 	}
 }
 
+static void flush(struct worker *w)
+{
+	if (w->n_batch == 0)
+		return;
+	lanes_add_all(w->lanes, w->batch, w->n_batch);
+	w->n_batch = 0;
+}
+
 static void begin(struct worker *w, struct worker_job *j)
 {
-	pthread_mutex_lock(&w->turns);
-	if (j->gives_way) {
-		DL_APPEND(w->waiting, j);
-		let_in(w);
-	} else {
-		enter_lanes(w, j);
+	if (!j->gives_way) {
+		atomic_fetch_add(&w->others, 1);
+		j->in_lanes = true;
+		w->batch[w->n_batch++] = entry_of(w, j);
+		if (w->n_batch == BATCH)
+			flush(w);
+		return;
 	}
+	pthread_mutex_lock(&w->turns);
+	DL_APPEND(w->waiting, j);
+	atomic_fetch_add(&w->n_waiting, 1);
+	let_in(w);
+	pthread_mutex_unlock(&w->turns);
+}
+
+static void left_lanes(struct worker *w, const struct worker_job *j)
+{
+	if (!j->gives_way)
+		atomic_fetch_sub(&w->others, 1);
+	if (!j->gives_way && atomic_load(&w->n_waiting) == 0)
+		return;
+	pthread_mutex_lock(&w->turns);
+	w->background -= j->gives_way;
+	let_in(w);
 	pthread_mutex_unlock(&w->turns);
 }
 
@@ -210,12 +252,8 @@ static void job_free(void *arg, void *job)
 	struct worker *w = arg;
 	struct worker_job *j = job;
 
-	if (j->in_lanes) {
-		pthread_mutex_lock(&w->turns);
-		*(j->gives_way ? &w->background : &w->others) -= 1;
-		let_in(w);
-		pthread_mutex_unlock(&w->turns);
-	}
+	if (j->in_lanes)
+		left_lanes(w, j);
 	free(j);
 	atomic_fetch_sub(&w->taken, 1);
 }
@@ -229,6 +267,7 @@ static void end_waiting(struct worker *w)
 	pthread_mutex_lock(&w->turns);
 	DL_FOREACH_SAFE (w->waiting, j, next) {
 		DL_DELETE(w->waiting, j);
+		atomic_fetch_sub(&w->n_waiting, 1);
 		if (in_background(w, j->ticket.partition))
 			DL_APPEND(dropped, j);
 		else
@@ -419,17 +458,18 @@ static void take(struct worker *w, const struct kafka_record *r)
 	struct partition *p = partition_of(w, id_of(w, r->topic, r->partition));
 	int64_t due_ms = w->options.due_ms ? w->options.due_ms(w->options.arg, r) : 0;
 	bool background = p && gives_way(w, p, r);
+	size_t size = job_size(r);
 	struct offset_ticket ticket;
 	struct worker_job *j;
 
-	if (!p || !offsets_add(w->offsets, p->id, r->offset, job_size(r),
-			  waits_since_ms(r, due_ms, background), &ticket))
+	if (!p || !offsets_add(
+			  w->offsets, p->id, r->offset, size, waits_since_ms(r, due_ms, background), &ticket))
 		return; /* taken away meanwhile */
 	atomic_fetch_add(&w->taken, 1);
-	j = job_new(w, r, &ticket);
+	j = job_new(w, r, &ticket, size);
 	j->due_ms = due_ms;
 	j->gives_way = background;
-	if (p->held || j->due_ms > clock_wall_ms())
+	if (p->held || (due_ms > 0 && due_ms > clock_wall_ms()))
 		DL_APPEND(p->held, j);
 	else
 		begin(w, j);
@@ -447,6 +487,7 @@ static void look_after(struct worker *w)
 		begin_due(w, &w->partitions[i]);
 		pace(w, &w->partitions[i]);
 	}
+	flush(w);
 	atomic_store(&w->ready, consumer_ready(w->consumer));
 	if (atomic_load(&w->unread_since_ms) > 0)
 		note_unread(w); /* that it is over shows at once */
@@ -494,16 +535,19 @@ static void join_again(struct worker *w)
 	}
 }
 
+/* Waits for a record, and takes with it those that are there already. */
 static void poll_once(struct worker *w, bool *told)
 {
 	const struct kafka_record *r;
 	struct err err;
 	int rc = consumer_poll(w->consumer, POLL_MS, &r, &err);
 
-	if (rc == 0) {
+	for (int n = 0; rc == 0; rc = ++n < BATCH ? consumer_poll(w->consumer, 0, &r, &err) : CONSUMER_NONE) {
 		*told = false;
 		take(w, r);
-	} else if (rc < 0) {
+	}
+	flush(w);
+	if (rc < 0) {
 		if (!*told)
 			log_warn(NULL, "group %s: %s", w->group, err.text);
 		*told = true;
@@ -570,7 +614,7 @@ int worker_new(
 	int rc;
 
 	w->kafka = conf;
-	pthread_mutex_init(&w->turns, NULL);
+	lock_init(&w->turns);
 	atomic_store(&w->lag, -1);
 	atomic_store(&w->unread_since_ms, clock_wall_ms());
 	atomic_store(&w->begin_until_ms, INT64_MAX);
