@@ -15,28 +15,34 @@
 
 enum attribute_kind { ATTR_TEXT, ATTR_APPID, ATTR_TIME, ATTR_REPLIERS, ATTR_FLAG };
 
+#define ATTRIBUTE(header, kind, field)                                                                       \
+	{                                                                                                    \
+		header, kind, offsetof(struct envelope, field), sizeof(header) - 1                           \
+	}
+
 /* The order is the order of the headers. */
 static const struct attribute {
 	const char *header;
 	enum attribute_kind kind;
 	size_t offset;
+	size_t header_len;
 } attributes[] = {
-	{"ce_id", ATTR_TEXT, offsetof(struct envelope, id)},
-	{"ce_type", ATTR_TEXT, offsetof(struct envelope, type)},
-	{"ce_time", ATTR_TIME, offsetof(struct envelope, time_ms)},
-	{"ce_subject", ATTR_TEXT, offsetof(struct envelope, subject)},
-	{"content-type", ATTR_TEXT, offsetof(struct envelope, content_type)},
-	{"ce_componentappid", ATTR_APPID, offsetof(struct envelope, component_appid)},
-	{"ce_appid", ATTR_APPID, offsetof(struct envelope, appid)},
-	{"ce_receivedtime", ATTR_TIME, offsetof(struct envelope, received_ms)},
-	{"ce_repliers", ATTR_REPLIERS, offsetof(struct envelope, repliers)},
-	{"ce_replydeadline", ATTR_TIME, offsetof(struct envelope, reply_deadline_ms)},
-	{"ce_unverifiedaccount", ATTR_FLAG, offsetof(struct envelope, unverified_account)},
-	{"ce_traceparent", ATTR_TEXT, offsetof(struct envelope, traceparent)},
-	{"ce_replyto", ATTR_TEXT, offsetof(struct envelope, reply_to)},
-	{"ce_caller", ATTR_TEXT, offsetof(struct envelope, caller)},
-	{"ce_callersignature", ATTR_TEXT, offsetof(struct envelope, caller_signature)},
-	{"ce_priority", ATTR_TEXT, offsetof(struct envelope, priority)},
+	ATTRIBUTE("ce_id", ATTR_TEXT, id),
+	ATTRIBUTE("ce_type", ATTR_TEXT, type),
+	ATTRIBUTE("ce_time", ATTR_TIME, time_ms),
+	ATTRIBUTE("ce_subject", ATTR_TEXT, subject),
+	ATTRIBUTE("content-type", ATTR_TEXT, content_type),
+	ATTRIBUTE("ce_componentappid", ATTR_APPID, component_appid),
+	ATTRIBUTE("ce_appid", ATTR_APPID, appid),
+	ATTRIBUTE("ce_receivedtime", ATTR_TIME, received_ms),
+	ATTRIBUTE("ce_repliers", ATTR_REPLIERS, repliers),
+	ATTRIBUTE("ce_replydeadline", ATTR_TIME, reply_deadline_ms),
+	ATTRIBUTE("ce_unverifiedaccount", ATTR_FLAG, unverified_account),
+	ATTRIBUTE("ce_traceparent", ATTR_TEXT, traceparent),
+	ATTRIBUTE("ce_replyto", ATTR_TEXT, reply_to),
+	ATTRIBUTE("ce_caller", ATTR_TEXT, caller),
+	ATTRIBUTE("ce_callersignature", ATTR_TEXT, caller_signature),
+	ATTRIBUTE("ce_priority", ATTR_TEXT, priority),
 };
 
 #define N_ATTRIBUTES (sizeof(attributes) / sizeof(attributes[0]))
@@ -112,12 +118,28 @@ size_t envelope_encode(const struct envelope *e, struct arena *arena, struct kaf
 
 /* Decoding */
 
+/* In one walk over the record's headers, the first of each name; *spec_out is not in the table. */
+static void find_attributes(const struct kafka_record *r,
+	const struct kafka_header *found[static N_ATTRIBUTES], const struct kafka_header **spec_out)
+{
+	for (size_t i = 0; i < r->n_headers; i++) {
+		const struct kafka_header *h = &r->headers[i];
+		size_t len = strlen(h->name), a = 0;
+
+		while (a < N_ATTRIBUTES &&
+			(attributes[a].header_len != len || memcmp(attributes[a].header, h->name, len) != 0))
+			a++;
+		if (a < N_ATTRIBUTES && !found[a])
+			found[a] = h;
+		else if (!*spec_out && strcmp(h->name, "ce_specversion") == 0)
+			*spec_out = h;
+	}
+}
+
 /* 0 and *text_out: a copy, NULL where absent or empty. */
-static int header_text(const struct kafka_record *r, const char *name, struct arena *arena,
+static int header_text(const struct kafka_header *h, const char *name, struct arena *arena,
 	const char **text_out, struct err *err)
 {
-	const struct kafka_header *h = kafka_record_header(r, name);
-
 	*text_out = NULL;
 	if (!h || h->value_len == 0)
 		return 0;
@@ -191,16 +213,18 @@ static int take(const struct attribute *a, const char *text, struct arena *arena
 
 int envelope_decode(const struct kafka_record *r, struct arena *arena, struct envelope *out, struct err *err)
 {
+	const struct kafka_header *found[N_ATTRIBUTES] = {NULL}, *spec = NULL;
 	struct envelope e = {.appid = ""};
 	const char *text;
 	size_t i;
 
-	if (header_text(r, "ce_specversion", arena, &text, err) < 0)
+	find_attributes(r, found, &spec);
+	if (header_text(spec, "ce_specversion", arena, &text, err) < 0)
 		return -1;
 	if (!text || strcmp(text, SPEC_VERSION) != 0)
 		return err_set(err, ERR_REJECT, 0, "ce_specversion is not " SPEC_VERSION);
 	for (i = 0; i < N_ATTRIBUTES; i++) {
-		if (header_text(r, attributes[i].header, arena, &text, err) < 0)
+		if (header_text(found[i], attributes[i].header, arena, &text, err) < 0)
 			return -1;
 		if (text && take(&attributes[i], text, arena, &e) < 0)
 			return err_set(err, ERR_REJECT, 0, "%s is malformed", attributes[i].header);

@@ -57,6 +57,18 @@ bool origin_again(const struct kafka_record *r)
 	return kafka_record_header(r, ORIGIN_REPLAY) || kafka_record_header(r, ORIGIN_LETTER);
 }
 
+/* Of partitions and offsets, which are not negative; each record that is read has both. */
+static const char *decimal(uint64_t n, struct arena *arena)
+{
+	char digits[20];
+	size_t i = sizeof(digits);
+
+	do
+		digits[--i] = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	return arena_strndup(arena, digits + i, sizeof(digits) - i);
+}
+
 void origin_read(const struct kafka_record *r, struct arena *arena, struct origin *out)
 {
 	const char *topic = text(r, ORIGIN_TOPIC, arena), *partition = text(r, ORIGIN_PARTITION, arena);
@@ -66,8 +78,8 @@ void origin_read(const struct kafka_record *r, struct arena *arena, struct origi
 	*out = (struct origin){
 		.handed_over = topic != NULL,
 		.topic = topic ? topic : r->topic,
-		.partition = partition ? partition : arena_printf(arena, "%d", r->partition),
-		.offset = offset ? offset : arena_printf(arena, "%lld", (long long)r->offset),
+		.partition = partition ? partition : decimal((uint64_t)r->partition, arena),
+		.offset = offset ? offset : decimal((uint64_t)r->offset, arena),
 		.time_ms = topic ? time_of(r, ORIGIN_TIME) : r->timestamp_ms,
 		.attempts = number_of(r, ORIGIN_ATTEMPTS),
 		.first_failed_ms = time_of(r, ORIGIN_FIRST),

@@ -2,6 +2,7 @@
 #include "common/testing/testing.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static void clock_writes_rfc3339(void **state)
 {
@@ -40,6 +41,23 @@ static void clock_reads_rfc3339(void **state)
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		assert_int_equal(clock_rfc3339_parse(good[i].text, &ms), 0);
 		assert_int_equal(ms, good[i].ms);
+	}
+}
+
+/* All days of the year, in leap years of each kind, from the year 0 to the year 9999. */
+static void clock_reads_dates_as_the_system_does(void **state)
+{
+	char text[64];
+	struct tm tm;
+	int64_t ms;
+
+	(void)state;
+	for (time_t t = INT64_C(-62167219200); t < INT64_C(253402300800); t += 13 * 86400) {
+		assert_non_null(gmtime_r(&t, &tm));
+		snprintf(text, sizeof(text), "%04d-%02d-%02dT00:00:00Z", tm.tm_year + 1900, tm.tm_mon + 1,
+			tm.tm_mday);
+		assert_int_equal(clock_rfc3339_parse(text, &ms), 0);
+		assert_int_equal(ms, t * 1000);
 	}
 }
 
@@ -117,6 +135,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TESTING_CASE(clock_writes_rfc3339),
 		TESTING_CASE(clock_reads_rfc3339),
+		TESTING_CASE(clock_reads_dates_as_the_system_does),
 		TESTING_CASE(clock_refuses_what_is_no_rfc3339),
 		TESTING_CASE(clock_fake_moves_only_by_hand_and_by_sleeping),
 		TESTING_CASE(clock_sleep_is_never_short),

@@ -8,8 +8,9 @@ const struct kafka_header *kafka_record_header(const struct kafka_record *r, con
 {
 	size_t i;
 
+	/* Most of what is looked for is not there, and begins otherwise than what is. */
 	for (i = 0; i < r->n_headers; i++)
-		if (strcmp(r->headers[i].name, name) == 0)
+		if (r->headers[i].name[0] == name[0] && strcmp(r->headers[i].name, name) == 0)
 			return &r->headers[i];
 	return NULL;
 }
