@@ -41,3 +41,11 @@ build_failed() {
 	grep -q '^FAILED:' "$2" || tail -n 30 "$2" >&2
 	return 1
 }
+
+# sanitized COMMAND...: with what the sanitizers are to look for; what it was built with says which options count. A
+# program of the preset tsan goes on after a report and ends with 66.
+sanitized() {
+	TSAN_OPTIONS=second_deadlock_stack=1 \
+		ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1 \
+		UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 "$@"
+}

@@ -40,7 +40,7 @@ command_fuzz() {
 fuzz_one() {
 	local target=$1 seconds=$2 learnt=$3 kept=$4
 
-	"$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+	sanitized "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
 		-artifact_prefix="build/fuzz/findings/$(basename "$target")-" "$learnt" "$kept" </dev/null
 }
 
@@ -50,7 +50,7 @@ fuzz_keep() {
 	local before
 
 	before=$(mktemp)
-	"$1" -set_cover_merge=1 -use_counters=0 -max_len=4096 -rss_limit_mb=2048 "$3" "$2" </dev/null
+	sanitized "$1" -set_cover_merge=1 -use_counters=0 -max_len=4096 -rss_limit_mb=2048 "$3" "$2" </dev/null
 	find "$3" -type f -newer "$before" -printf '%T@ %p\n' | sort -n | tail -n +$((FUZZ_KEPT_MOST + 1)) | cut -d ' ' -f 2 |
 		xargs --no-run-if-empty rm
 	rm "$before"

@@ -55,7 +55,7 @@ command_test() {
 	fi
 	if [ $sanitize != no ]; then
 		build $sanitize
-		test_part "integration tests under sanitizers ($sanitize), $kafka Kafka" test_sanitized \
+		test_part "integration tests under sanitizers ($sanitize), $kafka Kafka" sanitized \
 			test_integration $sanitize "$limit" ${only:+-k "$only"}
 	fi
 	if [ -n "$TEST_FAILED" ]; then
@@ -90,7 +90,7 @@ test_sanitized_units() {
 	(
 		renice -n 19 "$BASHPID" >/dev/null
 		build asan
-	) && test_sanitized ctest --preset asan -j "$1" --no-tests=error
+	) && sanitized ctest --preset asan -j "$1" --no-tests=error
 }
 
 test_begin_sanitized() {
@@ -214,11 +214,4 @@ test_coverage() {
 	test_part "unit tests, counted" ctest --preset coverage -j "$1" --no-tests=error
 	test_part "integration tests, counted" test_integration coverage "$2" -k "$3"
 	test_part "coverage" "$PYTHON" tools/dev/coverage.py build/coverage
-}
-
-# A program of the preset tsan goes on after a report and ends with 66; what it was built with says which options count.
-test_sanitized() {
-	TSAN_OPTIONS=second_deadlock_stack=1 \
-		ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1 \
-		UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 "$@"
 }

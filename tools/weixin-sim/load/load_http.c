@@ -43,7 +43,7 @@ int load_head_read(const char *in, size_t len, size_t body_max, struct load_head
 		return 0;
 	*out = (struct load_head){.len = (size_t)(end - in) + 4};
 	/* An answer of HTTP/1.0 is the last on its connection unless it says otherwise. */
-	out->close = strncmp(in, VERSION "0", strlen(VERSION) + 1) == 0;
+	out->close = out->len > strlen(VERSION) && memcmp(in, VERSION "0", strlen(VERSION) + 1) == 0;
 	for (line = in; line < end; line = next + 2) {
 		next = memmem(line, (size_t)(end + 2 - line), "\r\n", 2);
 		if (read_line((struct str){line, (size_t)(next - line)}, body_max, out) < 0)
