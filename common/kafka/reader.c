@@ -34,6 +34,7 @@ struct partition {
 	int64_t next;       /* to read */
 	bool skip_old;      /* before `end`: by timestamp */
 	bool reached;       /* `end` has been read */
+	bool ends_early;    /* the one that is read from says that it ends at `next` */
 };
 
 struct reader {
@@ -50,12 +51,14 @@ struct reader {
 	struct partition *partitions;
 	int n_partitions;
 	int n_reached;
+	bool any_early;    /* somewhere it ends early: where it does is asked again */
 	int64_t looked_ms; /* at the topic; 0: not yet */
 	int64_t next_say_ms;
 
 	atomic_bool stopping;
 	atomic_bool caught_up;
 	atomic_bool scans;
+	atomic_llong left;
 	pthread_mutex_t lock; /* over the texts */
 	char progress[80];
 	char trouble[sizeof(((struct err *)NULL)->text)]; /* "": well */
@@ -83,16 +86,23 @@ static bool in_trouble(struct reader *r)
 static void say_progress(struct reader *r)
 {
 	int64_t left = 0;
-	int i;
+	int i, first = -1;
 
-	for (i = 0; i < r->n_partitions; i++)
-		if (!r->partitions[i].reached)
-			left += r->partitions[i].end - r->partitions[i].next;
+	for (i = 0; i < r->n_partitions; i++) {
+		if (r->partitions[i].reached)
+			continue;
+		left += r->partitions[i].end - r->partitions[i].next;
+		if (first < 0)
+			first = i;
+	}
+	if (r->n_partitions > 0)
+		atomic_store(&r->left, left);
 	pthread_mutex_lock(&r->lock);
 	if (atomic_load(&r->caught_up))
 		snprintf(r->progress, sizeof(r->progress), "read to the end");
-	else if (r->n_partitions > 0)
-		snprintf(r->progress, sizeof(r->progress), "reading, %lld left", (long long)left);
+	else if (first >= 0)
+		snprintf(r->progress, sizeof(r->progress), "reading, %lld left, partition %d first",
+			(long long)left, first);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -240,6 +250,32 @@ static int start(struct reader *r, int from, int to, struct err *err)
 	return rc;
 }
 
+/* A replica that lags says so of what is still to come; a log that was made anew, or whose last records were
+ * lost with a leader, really ends there. -1: it lags, or nobody answers. */
+static int look_at_ends(struct reader *r, struct err *err)
+{
+	int64_t *ends = xcalloc((size_t)r->n_partitions, sizeof(*ends));
+	int rc = look_up(r, 0, r->n_partitions, RD_KAFKA_OFFSET_END, ends, err), i;
+
+	r->any_early = rc < 0; /* nobody answered: once more, and so while one lags */
+	for (i = 0; i < r->n_partitions && !r->any_early; i++) {
+		struct partition *p = &r->partitions[i];
+
+		if (!p->ends_early || p->reached)
+			continue;
+		if (ends[i] < p->end)
+			p->end = ends[i];
+		if (p->next >= p->end)
+			note_reached(r, p);
+		else
+			rc = err_set(err, ERR_RETRY, 0, "partition %d ends at %lld, it was %lld", i,
+				(long long)p->next, (long long)p->end);
+	}
+	r->any_early = rc < 0;
+	free(ends);
+	return rc;
+}
+
 /* Find the topic, and later its new partitions. Every second while something is wrong, which also shows when
  * it is well again. */
 static void look_at_topic(struct reader *r)
@@ -253,6 +289,8 @@ static void look_at_topic(struct reader *r)
 	rc = count_partitions(r, &n, &err);
 	if (rc == 0 && n > r->n_partitions)
 		rc = start(r, r->n_partitions, n, &err);
+	if (rc == 0 && r->any_early)
+		rc = look_at_ends(r, &err);
 	say_trouble(r, rc < 0 ? err.text : "");
 	r->looked_ms = clock_mono_ms();
 }
@@ -276,9 +314,23 @@ static void read_record(struct reader *r, struct partition *p, rd_kafka_message_
 	if (!old)
 		r->o.record(r->o.arg, record);
 	p->next = record->offset + 1;
+	p->ends_early = false;
 	if (p->next >= p->end)
 		note_reached(r, p);
 	kafka_message_drop(&r->message);
+}
+
+/* Nothing stands there now. Before what was the end at the start, that may be so for this replica only. */
+static void note_end(struct reader *r, struct partition *p, const rd_kafka_message_t *raw)
+{
+	p->next = raw->offset;
+	if (p->next >= p->end) {
+		note_reached(r, p);
+	} else if (!p->reached) {
+		if (!r->any_early)
+			r->looked_ms = 0;
+		p->ends_early = r->any_early = true;
+	}
 }
 
 static void take(struct reader *r, rd_kafka_message_t *raw)
@@ -291,9 +343,8 @@ static void take(struct reader *r, rd_kafka_message_t *raw)
 		read_record(r, p, raw);
 		return;
 	}
-	/* The end: at or past what was the end at the start, unless the log was made anew since. */
 	if (raw->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && p)
-		note_reached(r, p);
+		note_end(r, p, raw);
 	else if (raw->err)
 		say_trouble(r, rd_kafka_message_errstr(raw));
 	rd_kafka_message_destroy(raw);
@@ -371,6 +422,7 @@ int reader_new(
 	r->o = *o;
 	r->name = xstrdup(o->topic);
 	r->since_ms = o->back_ms == READER_FROM_BEGINNING ? 0 : clock_wall_ms() - o->back_ms;
+	atomic_store(&r->left, READER_NOT_KNOWN);
 	snprintf(r->progress, sizeof(r->progress), "looking for the topic");
 	pthread_mutex_init(&r->lock, NULL);
 	rc = client_make(r, conf, err);
@@ -405,6 +457,11 @@ void reader_free(struct reader **rp)
 bool reader_caught_up(const struct reader *r)
 {
 	return atomic_load(&r->caught_up);
+}
+
+int64_t reader_left(const struct reader *r)
+{
+	return atomic_load(&r->left);
 }
 
 bool reader_scans(const struct reader *r)

@@ -31,8 +31,13 @@ int reader_new(
 	struct reader **out, const struct kafka_conf *conf, const struct reader_options *o, struct err *err);
 void reader_free(struct reader **r);
 
-/* Any thread: the ends that stood when the reader started have been read. Stays true. */
+/* Any thread: the ends that stood when the reader started have been read, wherever a replica that lags says
+ * that its partition ends. Of a log that was made anew, or has lost its end, what is there now. Stays true.
+ */
 bool reader_caught_up(const struct reader *r);
+/* Any thread: offsets before these ends, as of a moment ago; READER_NOT_KNOWN: they are still to be asked. */
+#define READER_NOT_KNOWN (-1)
+int64_t reader_left(const struct reader *r);
 /* Any thread, once it has caught up: a time was given, and the broker has no look-up by time. */
 bool reader_scans(const struct reader *r);
 void reader_detail(const struct reader *r, char *detail, size_t size); /* for /readyz */

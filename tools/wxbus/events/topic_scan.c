@@ -3,36 +3,28 @@
 #include "common/base/clock.h"
 #include "common/kafka/admin.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 
 #include "common/base/banned.h"
 
-#define SILENCE_MS 20000 /* brokers that say nothing for so long are away */
+#define SILENCE_MS 20000 /* brokers that bring nothing of what is wanted for so long are away */
 #define LOOK_MS    20
 
-struct running {
-	const struct topic_scan *scan;
-	_Atomic int64_t heard_ms;
-};
-
-static void take(void *arg, const struct kafka_record *r)
+/* Records alone do not tell: others may come for ever while one partition brings nothing. */
+static int wait_for_end(struct reader *reader, const struct topic_scan *scan, struct err *err)
 {
-	struct running *s = arg;
-
-	atomic_store(&s->heard_ms, clock_mono_ms());
-	s->scan->record(s->scan->arg, r);
-}
-
-static int wait_for_end(struct reader *reader, struct running *s, struct err *err)
-{
-	const struct topic_scan *scan = s->scan;
-	char detail[160];
+	int64_t silence_ms = scan->silence_ms ? scan->silence_ms : SILENCE_MS, left = READER_NOT_KNOWN, now;
+	int64_t heard_ms = clock_mono_ms();
+	char detail[140];
 
 	while (!reader_caught_up(reader) && !(scan->enough && scan->enough(scan->arg))) {
-		if (clock_mono_ms() - atomic_load(&s->heard_ms) > SILENCE_MS) {
+		now = reader_left(reader);
+		if (now != left)
+			heard_ms = clock_mono_ms();
+		left = now;
+		if (clock_mono_ms() - heard_ms > silence_ms) {
 			reader_detail(reader, detail, sizeof(detail));
-			return err_set(err, ERR_RETRY, 0, "Kafka says nothing: %s", detail);
+			return err_set(err, ERR_RETRY, 0, "not read to the end: %s", detail);
 		}
 		clock_sleep_ms(LOOK_MS);
 	}
@@ -66,21 +58,19 @@ void topic_scans_say(const char *topic)
 
 int topic_scan(const struct kafka_conf *conf, const struct topic_scan *scan, struct err *err)
 {
-	struct running s = {.scan = scan};
 	const struct reader_options o = {.client_id = "wxbus",
 		.topic = scan->topic,
 		.back_ms = scan->back_ms,
 		.until_ms = scan->until_ms,
-		.record = take,
-		.arg = &s};
+		.record = scan->record,
+		.arg = scan->arg};
 	struct reader *reader = NULL;
 	int rc;
 
-	atomic_store(&s.heard_ms, clock_mono_ms());
 	if ((rc = topic_must_exist(conf, scan->topic, err)) < 0 ||
 		(rc = reader_new(&reader, conf, &o, err)) < 0)
 		return rc;
-	rc = wait_for_end(reader, &s, err);
+	rc = wait_for_end(reader, scan, err);
 	if (rc == 0 && reader_scans(reader))
 		topic_scans_say(scan->topic);
 	reader_free(&reader);

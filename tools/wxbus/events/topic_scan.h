@@ -13,10 +13,12 @@ struct topic_scan {
 	void (*record)(void *arg, const struct kafka_record *r);
 	bool (*enough)(void *arg); /* NULL: never. True: the scan may end */
 	void *arg;
+	int64_t silence_ms; /* brokers that bring nothing of it for so long are away; 0: 20 s */
 };
 
-/* Where the broker has no look-up by time, all is read, and standard error says so. ERR_RETRY: Kafka says
- * nothing; ERR_REJECT: there is no such topic. */
+/* 0: to the ends that stood when it began, or enough. Where the broker has no look-up by time, all is read,
+ * and standard error says so. ERR_RETRY: not to these ends (brokers away, a partition without a leader, a
+ * replica that lags), and what was read is not all; ERR_REJECT: there is no such topic. */
 int topic_scan(const struct kafka_conf *conf, const struct topic_scan *scan, struct err *err);
 
 /* How far back `since_ms` is (wall clock); 0: `otherwise`. */
