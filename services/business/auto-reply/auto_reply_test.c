@@ -2,7 +2,6 @@
 #include "services/business/auto-reply/auto_reply.h"
 
 #include "common/base/clock.h"
-#include "common/pg/pg_migrate.h"
 #include "common/pg/pg_test_database.h"
 #include "services/business/auto-reply/store.h"
 #include "services/business/sdk/kit.h"
@@ -25,29 +24,12 @@ static const char rules[] =
 	"{\"name\":\"p\",\"on\":\"keyword\",\"contains\":[\"price\"],\"reply\":{\"MsgType\":\"text\","
 	"\"Content\":\"99\"}}]}";
 
-static void exec(struct pg *pg, const char *sql)
-{
-	struct err err;
-
-	assert_int_equal(pg_exec_script(pg, sql, &err), 0);
-}
-
-/* A pool whose schema holds fresh tables, the SDK's and ours. */
+/* The SDK's, and ours. */
 static struct pg_pool *new_tables(void)
 {
-	struct pg_pool *admin = test_pool(1), *pool;
-	struct pg *pg = test_take(admin);
-	struct pg_migration_report report;
-	struct err err = {.text = ""};
+	struct pg_pool *pool = test_tables(SCHEMA, WXBUS_SDK_MIGRATIONS, PG_MIGRATE_LIBRARY, 4);
 
-	exec(pg, "DROP SCHEMA IF EXISTS " SCHEMA " CASCADE");
-	if (pg_migrate(pg, SCHEMA, WXBUS_SDK_MIGRATIONS, PG_MIGRATE_LIBRARY, &report, &err) < 0 ||
-		pg_migrate(pg, SCHEMA, WXBUS_OWN_MIGRATIONS, PG_MIGRATE_OWN, &report, &err) < 0)
-		fail_msg("%s", err.text);
-	pg_give(admin, &pg);
-	pg_pool_free(&admin);
-	pool = test_pool(4);
-	pg_pool_use_schema(pool, SCHEMA);
+	test_add_tables("", SCHEMA, WXBUS_OWN_MIGRATIONS, PG_MIGRATE_OWN);
 	return pool;
 }
 

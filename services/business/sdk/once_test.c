@@ -1,13 +1,11 @@
 /* Against a real PostgreSQL; skipped without. */
 #include "services/business/sdk/once.h"
 
-#include "common/pg/pg_migrate.h"
 #include "common/pg/pg_test_database.h"
 
 #include "common/base/banned.h"
 
-#define SCHEMA "once_test"
-#define ID     "0123456789abcdef0123456789abcdef"
+#define ID "0123456789abcdef0123456789abcdef"
 
 static void exec(struct pg *pg, const char *sql)
 {
@@ -19,19 +17,7 @@ static void exec(struct pg *pg, const char *sql)
 
 static struct pg_pool *new_tables(void)
 {
-	struct pg_pool *admin = test_pool(1), *pool;
-	struct pg *pg = test_take(admin);
-	struct pg_migration_report report;
-	struct err err = {.text = ""};
-
-	exec(pg, "DROP SCHEMA IF EXISTS " SCHEMA " CASCADE");
-	if (pg_migrate(pg, SCHEMA, WXBUS_SDK_MIGRATIONS, PG_MIGRATE_LIBRARY, &report, &err) < 0)
-		fail_msg("%s", err.text);
-	pg_give(admin, &pg);
-	pg_pool_free(&admin);
-	pool = test_pool(2);
-	pg_pool_use_schema(pool, SCHEMA);
-	return pool;
+	return test_tables("once_test", WXBUS_SDK_MIGRATIONS, PG_MIGRATE_LIBRARY, 2);
 }
 
 static int64_t count(struct pg *pg, const char *sql)
