@@ -9,7 +9,7 @@ from wxbusdev.service import program_environment
 
 
 @pytest.mark.parametrize("program", ["pg_test", "pg_migrate_test", "pg_rewrite_test", "business_once_test",
-                                     "business_deliver_test"])
+                                     "business_deliver_test", "business_deliver_replay_test"])
 def test_pg(postgres, program):
     url = postgres.create_database(program)
     answer = subprocess.run([paths.build_dir() / "test" / program], env=program_environment(
