@@ -13,6 +13,7 @@
 /* The options that every command has, around its own. argp's own --help would fold the table of settings. */
 struct shell {
 	void *input; /* of the command's parser */
+	bool words;  /* the command takes some */
 	const struct conf_item *items;
 	size_t n_items;
 };
@@ -30,10 +31,14 @@ static error_t parse_shell(int key, char *arg, struct argp_state *state)
 {
 	const struct shell *shell = state->input;
 
-	(void)arg;
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = shell->input;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (shell->words)
+			return ARGP_ERR_UNKNOWN;
+		argp_error(state, "'%s' is one word too many", arg);
 		return 0;
 	case OPT_HELP:
 		argp_state_help(state, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC);
@@ -64,7 +69,7 @@ int command_parse(const struct argp *argp, int argc, char **argv, void *input, c
 		.doc = argp->doc,
 		.children = children,
 	};
-	struct shell shell = {input, items, n_items};
+	struct shell shell = {input, argp->args_doc != NULL, items, n_items};
 	struct err err;
 
 	argp_err_exit_status = COMMAND_USAGE;

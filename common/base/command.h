@@ -26,7 +26,8 @@ int commands_main(const char *program, const char *summary, const struct command
 	char **argv);
 
 /* Parse `argv` with `argp` into `input`, and load `items` into `settings` (conf_size bytes, zeroed here;
- * released with conf_release()). --help prints the settings after the options. Exits by itself on --help,
+ * released with conf_release()). --help prints the settings after the options. An argp without
+ * args_doc takes no words. Exits by itself on --help,
  * --version and a wrong command line. 0, or COMMAND_USAGE after a line on standard error. */
 int command_parse(const struct argp *argp, int argc, char **argv, void *input, const struct conf_item *items,
 	size_t n_items, void *settings, size_t conf_size);

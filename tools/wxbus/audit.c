@@ -81,9 +81,6 @@ static error_t parse_audit(int key, char *arg, struct argp_state *state)
 	case OPT_SINCE:
 		o->since_ms = parse_since(state, arg);
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is one word too many", arg);
-		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}

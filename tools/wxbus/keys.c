@@ -157,16 +157,7 @@ static int show(const struct service *s, size_t n, struct err *err)
 	return rc;
 }
 
-static error_t parse_nothing(int key, char *arg, struct argp_state *state)
-{
-	if (key != ARGP_KEY_ARG)
-		return ARGP_ERR_UNKNOWN;
-	argp_error(state, "'%s' is one word too many", arg);
-	return 0;
-}
-
 static const struct argp show_argp = {
-	.parser = parse_nothing,
 	.doc = "Show, for each service and key: whether the service holds it, how many of its rows open with "
 	       "nothing else, when it was last in use, and whether it may be taken out of the key files.\v"
 	       "A master key that no longer seals is needed by its rows (`wxbus keys rotate` seals them "
@@ -216,7 +207,7 @@ static error_t parse_rotate(int key, char *arg, struct argp_state *state)
 	struct rotate_options *o = state->input;
 
 	if (key != 'b')
-		return parse_nothing(key, arg, state);
+		return ARGP_ERR_UNKNOWN;
 	o->batch = command_number(state, "--batch", arg, 1, RESEAL_LIMIT_MAX);
 	return 0;
 }

@@ -54,9 +54,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_JSON:
 		o->json = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is one word too many", arg);
-		return 0;
 	case ARGP_KEY_END:
 		if (o->prune && o->dry_run)
 			argp_error(state, "--prune changes what --dry-run would leave alone");

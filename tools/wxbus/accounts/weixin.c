@@ -127,7 +127,7 @@ static error_t parse_whose(int key, char *arg, struct argp_state *state, const c
 		operator_check_appid(state, o->account = arg);
 		return 0;
 	case ARGP_KEY_ARG:
-		if (!needed || o->word)
+		if (o->word)
 			argp_error(state, "'%s' is one word too many", arg);
 		o->word = arg;
 		return 0;

@@ -123,9 +123,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_BY:
 		o->by = take_by(state, arg);
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is one word too many", arg);
-		return 0;
 	case ARGP_KEY_END:
 		if (!o->any_topic)
 			o->topics[0] = true;

@@ -70,9 +70,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_MIGRATIONS:
 		o->migrations = arg;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is one word too many", arg);
-		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}

@@ -105,9 +105,6 @@ static error_t parse_add(int key, char *arg, struct argp_state *state)
 	case OPT_ACCOUNT_PER_DAY:
 		o->account_per_day = command_number(state, "--account-per-day", arg, 1, LIMIT_MAX);
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is one word too many", arg);
-		return 0;
 	case ARGP_KEY_END:
 		require(state, o->component, "--component");
 		require(state, o->id, "--id");
@@ -196,9 +193,6 @@ static error_t parse_name(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_ID:
 		o->id = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is one word too many", arg);
 		return 0;
 	case ARGP_KEY_END:
 		require(state, o->component, "--component");

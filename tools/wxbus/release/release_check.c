@@ -124,9 +124,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_JSON:
 		a->json = true;
 		break;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is one word too many", arg);
-		break;
 	case ARGP_KEY_END:
 		check_arguments(state, a);
 		break;
