@@ -1,12 +1,9 @@
 /* wxbus audit: who authorized, refreshed and changed what, as token-service keeps it. */
-#include "tools/wxbus/command.h"
+#include "tools/wxbus/operator.h"
 
 #include "common/base/clock.h"
 #include "common/base/str.h"
-#include "common/json/json.h"
 #include "proto/fields.h"
-#include "proto/platforms.h"
-#include "tools/wxbus/v1_call.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,21 +12,6 @@
 
 #define ROWS_AT_ONCE 500
 #define SINCE_MAX_S  (10LL * 366 * 24 * 60 * 60)
-
-struct audit_settings {
-	char *internal_keys_file;
-	char *token_service_url;
-};
-
-#define CONF_STRUCT struct audit_settings
-static const struct conf_item items[] = {
-	CONF_PATH("WXBUS_INTERNAL_KEYS_FILE", internal_keys_file, NULL,
-		"lines `name base64(32 bytes) scope,...`: our own key of scope admin",
-		"/etc/wxbus/internal-keys"),
-	CONF_URL("WXBUS_TOKEN_SERVICE_URL", token_service_url, NULL, "token-service's internal address",
-		"http://127.0.0.1:8181"),
-};
-#define N_ITEMS (sizeof(items) / sizeof(items[0]))
 
 struct audit_options {
 	const char *component;
@@ -71,8 +53,7 @@ static error_t parse_audit(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPT_APPID:
 	case OPT_COMPONENT:
-		if (!appid_ok(arg, strlen(arg)))
-			argp_error(state, "'%s' is no appid", arg);
+		operator_check_appid(state, arg);
 		*(key == OPT_APPID ? &o->appid : &o->component) = arg;
 		return 0;
 	case OPT_LIMIT:
@@ -140,8 +121,9 @@ static struct json *request_of(const struct audit_options *o, int64_t before_id,
 	return body;
 }
 
-static int print_all(const struct audit_settings *s, const struct audit_options *o, struct err *err)
+static int print_all(const struct operator_settings *s, void *arg, struct err *err)
 {
+	const struct audit_options *o = arg;
 	int left = o->limit, n, wanted, rc;
 	int64_t before_id = 0;
 
@@ -151,8 +133,7 @@ static int print_all(const struct audit_settings *s, const struct audit_options 
 
 		wanted = left < ROWS_AT_ONCE ? left : ROWS_AT_ONCE;
 		body = request_of(o, before_id, wanted);
-		rc = v1_call(s->internal_keys_file, s->token_service_url, "POST", "/v1/audit/list", body,
-			&answer, err);
+		rc = operator_call(s, "POST", "/v1/audit/list", body, &answer, err);
 		n = rc == 0 ? print_rows(json_get(answer, "rows"), &before_id) : 0;
 		left -= n;
 		json_free(&answer);
@@ -164,13 +145,6 @@ static int print_all(const struct audit_settings *s, const struct audit_options 
 int audit_main(int argc, char **argv)
 {
 	struct audit_options o = {.limit = 100};
-	struct audit_settings settings;
-	struct err err;
-	int rc = command_parse(&audit_argp, argc, argv, &o, items, N_ITEMS, &settings, sizeof(settings));
 
-	if (rc != 0)
-		return rc;
-	rc = print_all(&settings, &o, &err);
-	conf_release(items, N_ITEMS, &settings);
-	return rc < 0 ? command_failed(&err) : 0;
+	return operator_main(&audit_argp, argc, argv, &o, print_all);
 }

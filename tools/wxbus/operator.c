@@ -13,14 +13,28 @@
 #define PRINTED_MAX (1024 * 1024)
 
 #define CONF_STRUCT struct operator_settings
-const struct conf_item operator_items[] = {
+static const struct conf_item items[] = {
 	CONF_PATH("WXBUS_INTERNAL_KEYS_FILE", internal_keys_file, NULL,
 		"lines `name base64(32 bytes) scope,...`: our own key of scope admin",
 		"/etc/wxbus/internal-keys"),
 	CONF_URL("WXBUS_TOKEN_SERVICE_URL", token_service_url, NULL, "token-service's internal address",
 		"http://127.0.0.1:8181"),
 };
-const size_t n_operator_items = sizeof(operator_items) / sizeof(operator_items[0]);
+#define N_ITEMS (sizeof(items) / sizeof(items[0]))
+
+int operator_main(const struct argp *argp, int argc, char **argv, void *o,
+	int (*run)(const struct operator_settings *s, void *o, struct err *err))
+{
+	struct operator_settings settings;
+	struct err err;
+	int rc = command_parse(argp, argc, argv, o, items, N_ITEMS, &settings, sizeof(settings));
+
+	if (rc != 0)
+		return rc;
+	rc = run(&settings, o, &err);
+	conf_release(items, N_ITEMS, &settings);
+	return rc < 0 ? command_failed(&err) : rc;
+}
 
 int operator_call(const struct operator_settings *s, const char *method, const char *path,
 	const struct json *body, struct json **answer_out, struct err *err)

@@ -10,8 +10,11 @@ struct operator_settings {
 	char *internal_keys_file;
 	char *token_service_url;
 };
-extern const struct conf_item operator_items[];
-extern const size_t n_operator_items;
+
+/* Such a command: parse its command line into `o` as `argp` says, and have `run` do it. The exit status,
+ * which is that of run's answer unless it is below zero: then `err` is printed. */
+int operator_main(const struct argp *argp, int argc, char **argv, void *o,
+	int (*run)(const struct operator_settings *s, void *o, struct err *err));
 
 /* v1_call() of token-service. */
 int operator_call(const struct operator_settings *s, const char *method, const char *path,

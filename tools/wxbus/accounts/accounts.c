@@ -66,6 +66,7 @@ static const struct argp repliers_argp = {
 	       "its messages are answered with `success` at once.",
 };
 
+/* `value` is taken over. */
 static int set(const struct operator_settings *s, const struct account_options *o, const char *what,
 	struct json *value, struct err *err)
 {
@@ -83,20 +84,18 @@ static int set(const struct operator_settings *s, const struct account_options *
 	return rc;
 }
 
+static int set_repliers(const struct operator_settings *s, void *arg, struct err *err)
+{
+	const struct account_options *o = arg;
+
+	return set(s, o, "repliers", v1_list(strcmp(o->value, "none") == 0 ? "" : o->value), err);
+}
+
 int accounts_repliers_main(int argc, char **argv)
 {
 	struct account_options o = {.value = NULL};
-	struct operator_settings settings;
-	struct err err;
-	int rc;
 
-	rc = command_parse(&repliers_argp, argc, argv, &o, operator_items, n_operator_items, &settings,
-		sizeof(settings));
-	if (rc != 0)
-		return rc;
-	rc = set(&settings, &o, "repliers", v1_list(strcmp(o.value, "none") == 0 ? "" : o.value), &err);
-	conf_release(operator_items, n_operator_items, &settings);
-	return rc < 0 ? command_failed(&err) : 0;
+	return operator_main(&repliers_argp, argc, argv, &o, set_repliers);
 }
 
 /* --- channel, show -----------------------------------------------------------------------------------------
@@ -131,20 +130,18 @@ static const struct argp channel_argp = {
 	       "under test (`messages.test`).",
 };
 
+static int set_channel(const struct operator_settings *s, void *arg, struct err *err)
+{
+	const struct account_options *o = arg;
+
+	return set(s, o, "channel", json_new_string_len(o->value, strlen(o->value)), err);
+}
+
 int accounts_channel_main(int argc, char **argv)
 {
 	struct account_options o = {.value = NULL};
-	struct operator_settings settings;
-	struct err err;
-	int rc;
 
-	rc = command_parse(
-		&channel_argp, argc, argv, &o, operator_items, n_operator_items, &settings, sizeof(settings));
-	if (rc != 0)
-		return rc;
-	rc = set(&settings, &o, "channel", json_new_string_len(o.value, strlen(o.value)), &err);
-	conf_release(operator_items, n_operator_items, &settings);
-	return rc < 0 ? command_failed(&err) : 0;
+	return operator_main(&channel_argp, argc, argv, &o, set_channel);
 }
 
 static error_t parse_show(int key, char *arg, struct argp_state *state)
@@ -175,8 +172,9 @@ static const struct argp show_argp = {
 	       "errcode if it takes none of the account's refresh tokens, and how many of them are kept.",
 };
 
-static int show(const struct operator_settings *s, const struct account_options *o, struct err *err)
+static int show(const struct operator_settings *s, void *arg, struct err *err)
 {
+	const struct account_options *o = arg;
 	char *path = xasprintf("/v1/accounts/%s/%s/status", o->component, o->appid);
 	struct json *answer = NULL;
 	struct buf text = BUF_INIT(SHOWN_MAX);
@@ -195,17 +193,8 @@ static int show(const struct operator_settings *s, const struct account_options 
 int accounts_show_main(int argc, char **argv)
 {
 	struct account_options o = {.value = NULL};
-	struct operator_settings settings;
-	struct err err;
-	int rc;
 
-	rc = command_parse(
-		&show_argp, argc, argv, &o, operator_items, n_operator_items, &settings, sizeof(settings));
-	if (rc != 0)
-		return rc;
-	rc = show(&settings, &o, &err);
-	conf_release(operator_items, n_operator_items, &settings);
-	return rc < 0 ? command_failed(&err) : 0;
+	return operator_main(&show_argp, argc, argv, &o, show);
 }
 
 /* --- oauth -------------------------------------------------------------------------------------------------
@@ -258,8 +247,9 @@ static const struct argp oauth_argp = {
 	       "list is printed as it is.",
 };
 
-static int run(const struct operator_settings *s, struct oauth_options *o, struct err *err)
+static int set_targets(const struct operator_settings *s, void *arg, struct err *err)
 {
+	struct oauth_options *o = arg;
 	char *path = xasprintf("/v1/accounts/%s/%s/oauth-targets", o->component, o->appid);
 	struct json *body = NULL, *answer = NULL;
 	const struct json *list;
@@ -283,16 +273,8 @@ static int run(const struct operator_settings *s, struct oauth_options *o, struc
 int accounts_oauth_main(int argc, char **argv)
 {
 	struct oauth_options o = {.targets = NULL};
-	struct operator_settings settings;
-	struct err err;
-	int rc;
+	int rc = operator_main(&oauth_argp, argc, argv, &o, set_targets);
 
-	rc = command_parse(
-		&oauth_argp, argc, argv, &o, operator_items, n_operator_items, &settings, sizeof(settings));
-	if (rc == 0) {
-		rc = run(&settings, &o, &err) < 0 ? command_failed(&err) : 0;
-		conf_release(operator_items, n_operator_items, &settings);
-	}
 	json_free(&o.targets);
 	return rc;
 }

@@ -174,8 +174,9 @@ static int fetch(const struct operator_settings *s, const struct list_options *o
 	return rc;
 }
 
-static int list(const struct operator_settings *s, const struct list_options *o, struct err *err)
+static int list(const struct operator_settings *s, void *arg, struct err *err)
 {
+	const struct list_options *o = arg;
 	struct json *page = NULL, *next = NULL;
 	int rc;
 
@@ -198,15 +199,6 @@ static int list(const struct operator_settings *s, const struct list_options *o,
 int accounts_list_main(int argc, char **argv)
 {
 	struct list_options o = {.platform = NULL};
-	struct operator_settings settings;
-	struct err err;
-	int rc;
 
-	rc = command_parse(
-		&argp, argc, argv, &o, operator_items, n_operator_items, &settings, sizeof(settings));
-	if (rc != 0)
-		return rc;
-	rc = list(&settings, &o, &err);
-	conf_release(operator_items, n_operator_items, &settings);
-	return rc < 0 ? command_failed(&err) : 0;
+	return operator_main(&argp, argc, argv, &o, list);
 }

@@ -281,8 +281,9 @@ static int sync_platform(const struct operator_settings *s, const struct sync_op
 	return rc;
 }
 
-static int sync_all(const struct operator_settings *s, const struct sync_options *o, struct err *err)
+static int sync_all(const struct operator_settings *s, void *arg, struct err *err)
 {
+	const struct sync_options *o = arg;
 	const struct json *list;
 	struct json *answer = NULL;
 	int rc, failed = 0;
@@ -302,15 +303,6 @@ static int sync_all(const struct operator_settings *s, const struct sync_options
 int accounts_sync_main(int argc, char **argv)
 {
 	struct sync_options o = {.platform = NULL};
-	struct operator_settings settings;
-	struct err err;
-	int rc;
 
-	rc = command_parse(
-		&argp, argc, argv, &o, operator_items, n_operator_items, &settings, sizeof(settings));
-	if (rc != 0)
-		return rc;
-	rc = sync_all(&settings, &o, &err);
-	conf_release(operator_items, n_operator_items, &settings);
-	return rc < 0 ? command_failed(&err) : rc;
+	return operator_main(&argp, argc, argv, &o, sync_all);
 }

@@ -9,7 +9,12 @@
 
 #include "common/base/banned.h"
 
+struct weixin_options;
+typedef int (*weixin_command)(
+	const struct operator_settings *s, const struct weixin_options *o, struct err *err);
+
 struct weixin_options {
+	weixin_command command;
 	const char *platform; /* NULL: the only one */
 	const char *account;  /* NULL: the platform's own */
 	const char *word;     /* the command's own argument */
@@ -218,43 +223,39 @@ static int rid(const struct operator_settings *s, const struct weixin_options *o
 /* --- all of them -------------------------------------------------------------------------------------------
  */
 
-static int run(const struct argp *argp, int argc, char **argv,
-	int (*command)(const struct operator_settings *s, const struct weixin_options *o, struct err *err))
+static int run(const struct operator_settings *s, void *arg, struct err *err)
 {
-	struct weixin_options o = {.platform = NULL};
-	struct operator_settings settings;
+	struct weixin_options o = *(const struct weixin_options *)arg;
 	char platform[APPID_MAX + 1];
-	struct err err;
-	int rc;
+	int rc = operator_platform(s, o.platform, platform, err);
 
-	rc = command_parse(
-		argp, argc, argv, &o, operator_items, n_operator_items, &settings, sizeof(settings));
-	if (rc != 0)
-		return rc;
-	rc = operator_platform(&settings, o.platform, platform, &err);
 	o.platform = platform;
-	if (rc == 0)
-		rc = command(&settings, &o, &err);
-	conf_release(operator_items, n_operator_items, &settings);
-	return rc < 0 ? command_failed(&err) : 0;
+	return rc < 0 ? rc : o.command(s, &o, err);
+}
+
+static int command_main(const struct argp *argp, int argc, char **argv, weixin_command command)
+{
+	struct weixin_options o = {.command = command};
+
+	return operator_main(argp, argc, argv, &o, run);
 }
 
 int accounts_options_main(int argc, char **argv)
 {
-	return run(&options_argp, argc, argv, options);
+	return command_main(&options_argp, argc, argv, options);
 }
 
 int quota_show_main(int argc, char **argv)
 {
-	return run(&quota_show_argp, argc, argv, quota_show);
+	return command_main(&quota_show_argp, argc, argv, quota_show);
 }
 
 int quota_clear_main(int argc, char **argv)
 {
-	return run(&quota_clear_argp, argc, argv, quota_clear);
+	return command_main(&quota_clear_argp, argc, argv, quota_clear);
 }
 
 int rid_main(int argc, char **argv)
 {
-	return run(&rid_argp, argc, argv, rid);
+	return command_main(&rid_argp, argc, argv, rid);
 }
