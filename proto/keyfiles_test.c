@@ -1,42 +1,33 @@
 #include "proto/keyfiles.h"
 
+#include "common/base/alloc.h"
 #include "common/base/buf.h"
 #include "common/testing/testing.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/banned.h"
 
 #define KEY_A "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=" /* 32 x 'A' */
 #define KEY_B "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI="
 
-static char path[64];
+static const char *path; /* of the last file */
 
 static const char *file_of(const char *text)
 {
-	int fd;
-
-	memcpy(path, "/tmp/keyfiles_test.XXXXXX", sizeof("/tmp/keyfiles_test.XXXXXX"));
-	fd = mkstemp(path);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
-	return path;
+	return path = testing_temp_file(text, strlen(text));
 }
 
 static void assert_says(const struct err *err, const char *line, const char *says)
 {
-	char place[96] = "";
+	char *place = xasprintf("%s%s", path, line);
 
 	assert_int_equal(err->kind, ERR_REJECT);
-	memcpy(place, path, strlen(path));
-	memcpy(place + strlen(path), line, strlen(line) + 1);
 	if (!strstr(err->text, place) || !strstr(err->text, says))
 		fail_msg("\"%s\" does not say \"%s\" and \"%s\"", err->text, place, says);
 	assert_null(strstr(err->text, "QUFB"));
-	unlink(path);
+	free(place);
 }
 
 static void master_keys_read_keeps_the_order(void **state)
@@ -47,7 +38,6 @@ static void master_keys_read_keeps_the_order(void **state)
 	assert_int_equal(master_keys_read(file_of("# ours\n\n2026-02 " KEY_B "\r\n\t2026-01\t" KEY_A "  \n"),
 				 &k, NULL),
 		0);
-	unlink(path);
 	assert_int_equal(k->n, 2);
 	assert_string_equal(k->list[0].id, "2026-02");
 	assert_string_equal(k->list[1].id, "2026-01");
@@ -167,13 +157,11 @@ static void event_keys_are_one_public_and_some_private(void **state)
 
 	(void)state;
 	assert_int_equal(event_public_key_read(file_of("# token-service's\n" KEY_A "\n"), key, &err), 0);
-	unlink(path);
 	assert_int_equal(key[0], 'A');
 	assert_int_equal(event_public_key_read(file_of(KEY_B "\n" KEY_B "\n"), key, &err), -1);
 	assert_says(&err, ":", "one public key");
 	assert_int_equal(key[0], 'A');
 	assert_int_equal(event_private_keys_read(file_of(KEY_B "\n" KEY_A), &k, &err), 0);
-	unlink(path);
 	assert_int_equal(k->n, 2);
 	assert_int_equal(k->list[0][5], 'B');
 	event_private_keys_free(&k);
@@ -190,7 +178,6 @@ static void internal_keys_have_names_and_scopes(void **state)
 						    "wxbus " KEY_B " admin,exchange,ref\n"),
 				 &k, NULL),
 		0);
-	unlink(path);
 	assert_int_equal(internal_keys_find(k, "api-proxy")->scopes, SCOPE_TOKEN);
 	assert_int_equal(internal_keys_find(k, "wxbus")->scopes, SCOPE_ADMIN | SCOPE_EXCHANGE | SCOPE_REF);
 	assert_null(internal_keys_find(k, "other"));
@@ -229,7 +216,6 @@ static void caller_keys_are_found_by_component(void **state)
 
 	(void)state;
 	assert_int_equal(caller_keys_read(file_of("wx1 shop QUFBsecret\nwx2 shop other\n"), &k, &err), 0);
-	unlink(path);
 	assert_string_equal(caller_keys_find(k, "wx1")->key, "QUFBsecret");
 	assert_string_equal(caller_keys_find(k, "wx2")->caller_id, "shop");
 	assert_null(caller_keys_find(k, "wx3"));

@@ -125,15 +125,11 @@ static void platforms_parse_without_secrets_refuses_them(void **state)
 
 static void platforms_read_names_the_file(void **state)
 {
-	char path[] = "/tmp/platforms_test.XXXXXX";
-	int fd = mkstemp(path);
+	const char *path = testing_temp_file("{\"platforms\":7}", 15);
 	struct platforms *p = NULL;
 	struct err err = {0};
 
 	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, "{\"platforms\":7}", 15), 15);
-	close(fd);
 	assert_int_equal(platforms_read(path, true, &p, &err), -1);
 	assert_non_null(strstr(err.text, path));
 	unlink(path);

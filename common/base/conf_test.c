@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct test_conf {
 	char *prefix;
@@ -80,20 +79,6 @@ static const char *load_with(const char *name, const char *value)
 		assert_int_equal(err.kind, ERR_FATAL);
 	conf_release(items, N_ITEMS, &c);
 	return err.text;
-}
-
-/* A file with this content, removed by the caller. */
-static char *file_with(const void *bytes, size_t len)
-{
-	static char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/tmp/wxbus-conf-test-XXXXXX");
-	fd = mkstemp(path);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, bytes, len), len);
-	close(fd);
-	return path;
 }
 
 static void conf_presets_stand_where_nothing_is_set(void **state)
@@ -211,43 +196,40 @@ static void conf_file_holds_the_value(void **state)
 	struct test_conf c = {0};
 	struct err err;
 	size_t i;
-	char *path;
+	const char *path;
 
 	(void)state;
 	for (i = 0; i < 4; i++) {
-		path = file_with(rows[i].content, strlen(rows[i].content));
+		path = testing_temp_file(rows[i].content, strlen(rows[i].content));
 		setenv("WXBUS_T_SECRET_FILE", path, 1);
 		assert_int_equal(conf_load(items, N_ITEMS, &c, &err), 0);
 		assert_string_equal(c.secret, rows[i].value);
 		conf_release(items, N_ITEMS, &c);
-		unlink(path);
 	}
 }
 
 static void conf_file_faults_are_named(void **state)
 {
-	char *path;
+	const char *path;
 
 	(void)state;
 	assert_string_equal(load_with("WXBUS_T_SECRET_FILE", "/nowhere"),
 		"WXBUS_T_SECRET_FILE: cannot open /nowhere: No such file or directory");
-	path = file_with("\n", 1);
+	path = testing_temp_file("\n", 1);
 	assert_non_null(strstr(load_with("WXBUS_T_SECRET_FILE", path), "must not be an empty file"));
-	unlink(path);
-	path = file_with("a\0b", 3);
+	path = testing_temp_file("a\0b", 3);
 	assert_non_null(strstr(load_with("WXBUS_T_SECRET_FILE", path), "contains a NUL byte"));
-	unlink(path);
-	path = file_with("7\n", 2);
+	path = testing_temp_file("7\n", 2);
 	assert_string_equal(load_with("WXBUS_T_WINDOW_S_FILE", path), "");
 	setenv("WXBUS_T_WINDOW_S", "5", 1);
 	assert_non_null(
 		strstr(load_with("WXBUS_T_WINDOW_S_FILE", path), "must not be set together with its _FILE"));
-	unlink(path);
 }
 
 static void conf_read_file_stops_at_its_limit(void **state)
 {
-	char *path = file_with("12345", 5), *text = NULL;
+	const char *path = testing_temp_file("12345", 5);
+	char *text = NULL;
 	struct err err;
 	size_t len = 0;
 
@@ -259,7 +241,6 @@ static void conf_read_file_stops_at_its_limit(void **state)
 	assert_int_equal(conf_read_file(path, 4, &text, &len, &err), -1);
 	assert_int_equal(err.kind, ERR_REJECT);
 	assert_null(text);
-	unlink(path);
 	assert_int_equal(conf_read_file("/tmp", 4, &text, &len, &err), -1);
 }
 

@@ -3,6 +3,7 @@
 #include "common/testing/testing.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +18,8 @@ static char out[64 * 1024];
 
 static void redirect(enum log_format format, enum log_level level)
 {
-	char path[] = "/tmp/wxbus-log-test-XXXXXX";
-
-	file = mkstemp(path);
+	file = open(testing_temp_file("", 0), O_RDWR | O_CLOEXEC);
 	assert_true(file >= 0);
-	unlink(path);
 	fflush(stderr);
 	real_stderr = dup(STDERR_FILENO);
 	dup2(file, STDERR_FILENO);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/banned.h"
 
@@ -113,14 +112,10 @@ static void what_is_wrong_is_said_in_one_line(void **state)
 
 static void a_secret_comes_from_a_file_and_is_never_shown(void **state)
 {
-	char path[] = "/tmp/wxbus-kafka-conf-XXXXXX", *text;
-	int fd = mkstemp(path);
+	char *text;
 
 	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, "hunter2\n", 8), 8);
-	close(fd);
-	setenv("WXBUS_KAFKA_SASL_PASSWORD_FILE", path, 1);
+	setenv("WXBUS_KAFKA_SASL_PASSWORD_FILE", testing_temp_file("hunter2\n", 8), 1);
 	setenv("WXBUS_KAFKA_SASL_USERNAME", "wxbus", 1);
 	setenv("WXBUS_KAFKA_SASL_MECHANISM", "PLAIN", 1);
 	setenv("WXBUS_KAFKA_SECURITY_PROTOCOL", "sasl_plaintext", 1);
@@ -133,7 +128,6 @@ static void a_secret_comes_from_a_file_and_is_never_shown(void **state)
 	expect_refused("WXBUS_KAFKA_SASL_PASSWORD", "both", "must not be set together with its _FILE");
 	setenv("WXBUS_KAFKA_SASL_PASSWORD_FILE", "/nonexistent", 1);
 	expect_refused("WXBUS_KAFKA_SASL_PASSWORD_FILE", "/nonexistent", "WXBUS_KAFKA_SASL_PASSWORD_FILE: ");
-	unlink(path);
 	unsetenv("WXBUS_KAFKA_SASL_USERNAME");
 	unsetenv("WXBUS_KAFKA_SASL_MECHANISM");
 	unsetenv("WXBUS_KAFKA_SECURITY_PROTOCOL");

@@ -13,7 +13,7 @@
 struct scene {
 	struct pg_pool *pool;
 	struct pg *pg;
-	char folder[64];
+	const char *folder;
 };
 
 static void write_file(const struct scene *s, const char *name, const char *text)
@@ -41,8 +41,7 @@ static void scene_begin(struct scene *s)
 
 	s->pool = test_pool(4);
 	s->pg = test_take(s->pool);
-	(void)snprintf(s->folder, sizeof(s->folder), "/tmp/pg_migrate_test_XXXXXX");
-	assert_non_null(mkdtemp(s->folder));
+	s->folder = testing_temp_folder();
 	assert_int_equal(pg_exec_script(s->pg, "DROP SCHEMA IF EXISTS migrate_test CASCADE", &err), 0);
 	write_file(s, "0001_first.sql",
 		"CREATE TABLE thing (id bigint PRIMARY KEY);\nINSERT INTO thing VALUES (1);\n");
@@ -52,12 +51,6 @@ static void scene_begin(struct scene *s)
 
 static void scene_end(struct scene *s)
 {
-	static const char *const names[] = {"0001_first.sql", "0002_second.sql", "0003_third.sql",
-		"0004_fourth.sql", "third.sql", "README"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		remove_file(s, names[i]);
-	(void)rmdir(s->folder);
 	pg_give(s->pool, &s->pg);
 	pg_pool_free(&s->pool);
 }

@@ -3,15 +3,18 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 
+#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/banned.h"
 
 #define TESTING_EXPECTED_MAX 64
 #define TESTING_FILE_BYTES   (16 * 1024 * 1024)
+#define TESTING_TEMP_FDS     16
 
 struct line {
 	struct line *next;
@@ -27,6 +30,13 @@ static struct {
 	const char *part;
 } expected[TESTING_EXPECTED_MAX];
 static int n_expected;
+
+/* What the test has below $TMPDIR. */
+struct temp {
+	struct temp *next;
+	char *path;
+};
+static struct temp *temps;
 
 /* The first declaration that this line fulfils is used up. */
 static bool take_expected(enum log_level level, const char *text)
@@ -80,6 +90,26 @@ static void forget_lines(void)
 	}
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+static void remove_temps(void)
+{
+	struct temp *t;
+
+	while ((t = temps) != NULL) {
+		temps = t->next;
+		(void)nftw(t->path, remove_one, TESTING_TEMP_FDS, FTW_DEPTH | FTW_PHYS);
+		free(t->path);
+		free(t);
+	}
+}
+
 int testing_teardown(void **state)
 {
 	int i, failed;
@@ -88,6 +118,7 @@ int testing_teardown(void **state)
 	log_set_sink(NULL, NULL);
 	log_set_level(LOG_LEVEL_INFO);
 	clock_real();
+	remove_temps();
 	pthread_mutex_lock(&lock);
 	for (i = 0; i < n_expected; i++)
 		fprintf(stderr, "declared log line never came: %s\n", expected[i].part);
@@ -119,6 +150,37 @@ bool testing_logged(const char *part)
 			break;
 	pthread_mutex_unlock(&lock);
 	return l != NULL;
+}
+
+/* A path for mkstemp() or mkdtemp(). */
+static char *new_temp(void)
+{
+	const char *root = getenv("TMPDIR");
+	struct temp *t = xmalloc(sizeof(*t));
+
+	t->path = xasprintf("%s/wxbus-test-XXXXXX", root && root[0] ? root : "/tmp");
+	t->next = temps;
+	temps = t;
+	return t->path;
+}
+
+const char *testing_temp_file(const void *bytes, size_t len)
+{
+	char *path = new_temp();
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), len);
+	close(fd);
+	return path;
+}
+
+const char *testing_temp_folder(void)
+{
+	char *path = new_temp();
+
+	assert_non_null(mkdtemp(path));
+	return path;
 }
 
 char *testing_read_file(const char *path, size_t *len_out)

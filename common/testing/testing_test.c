@@ -1,6 +1,13 @@
 #include "common/testing/testing.h"
 
+#include "common/base/alloc.h"
 #include "common/base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/banned.h"
 
 static void nothing(void **state)
 {
@@ -55,6 +62,32 @@ static void the_clock_is_real_after_a_test(void **state)
 	assert_true(clock_wall_ms() > 1000000);
 }
 
+static void what_a_test_keeps_for_a_while_is_below_tmpdir_and_gone_after_it(void **state)
+{
+	char *before = getenv("TMPDIR") ? xstrdup(getenv("TMPDIR")) : NULL, *root, *file, *inside;
+
+	testing_setup(state);
+	root = xstrdup(testing_temp_folder());
+	setenv("TMPDIR", root, 1);
+	file = xstrdup(testing_temp_file("text", 4));
+	inside = xasprintf("%s/f", testing_temp_folder());
+	assert_int_equal(symlink(file, inside), 0);
+	assert_memory_equal(file, root, strlen(root));
+	assert_memory_equal(inside, root, strlen(root));
+	assert_int_equal(access(inside, R_OK), 0);
+	if (before)
+		setenv("TMPDIR", before, 1);
+	else
+		unsetenv("TMPDIR");
+	assert_int_equal(testing_teardown(state), 0);
+	assert_int_equal(access(file, F_OK), -1);
+	assert_int_equal(access(root, F_OK), -1);
+	free(inside);
+	free(file);
+	free(root);
+	free(before);
+}
+
 static void a_failing_teardown_fails_the_run(void **state)
 {
 	(void)state;
@@ -77,6 +110,7 @@ int main(void)
 		cmocka_unit_test(a_declared_line_that_never_came_fails_the_test),
 		cmocka_unit_test(info_lines_need_no_declaration_and_are_seen),
 		cmocka_unit_test(the_clock_is_real_after_a_test),
+		cmocka_unit_test(what_a_test_keeps_for_a_while_is_below_tmpdir_and_gone_after_it),
 	};
 
 	if (inner_run() == 0)

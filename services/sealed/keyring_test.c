@@ -1,19 +1,19 @@
 #include "services/sealed/keyring.h"
 
+#include "common/base/alloc.h"
 #include "common/base/buf.h"
 #include "common/testing/testing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/banned.h"
 
 #define KEY_A "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=" /* 32 x 'A' */
 #define KEY_B "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI="
 
-static char folder[64], master[96], internal[96];
+static char *master, *internal;
 
 static void put(const char *path, const char *text)
 {
@@ -26,10 +26,10 @@ static void put(const char *path, const char *text)
 
 static int setup(void **state)
 {
-	memcpy(folder, "/tmp/keyring_test.XXXXXX", sizeof("/tmp/keyring_test.XXXXXX"));
-	assert_non_null(mkdtemp(folder));
-	(void)snprintf(master, sizeof(master), "%s/master", folder);
-	(void)snprintf(internal, sizeof(internal), "%s/internal", folder);
+	const char *folder = testing_temp_folder();
+
+	master = xasprintf("%s/master", folder);
+	internal = xasprintf("%s/internal", folder);
 	put(master, "one " KEY_A "\n");
 	put(internal, "api-proxy " KEY_A " token\n");
 	return testing_setup(state);
@@ -37,9 +37,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	unlink(master);
-	unlink(internal);
-	rmdir(folder);
+	free(master);
+	free(internal);
 	return testing_teardown(state);
 }
 

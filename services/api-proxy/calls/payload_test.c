@@ -42,11 +42,12 @@ static void what_went_in_comes_out_as_often_as_wanted(void **state)
 {
 	static const size_t lengths[] = {
 		0, 1, PAYLOAD_KEPT_MAX - 1, PAYLOAD_KEPT_MAX, PAYLOAD_KEPT_MAX + 1, 3000000};
+	const char *folder = testing_temp_folder();
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-		struct payload p = PAYLOAD_INIT("/tmp");
+		struct payload p = PAYLOAD_INIT(folder);
 
 		fill(&p, lengths[i]);
 		assert_int_equal(p.fd >= 0, lengths[i] > PAYLOAD_KEPT_MAX);
@@ -59,8 +60,8 @@ static void what_went_in_comes_out_as_often_as_wanted(void **state)
 
 static void the_file_has_no_name_and_memory_is_given_back(void **state)
 {
-	char dir[] = "/tmp/payload_test.XXXXXX";
-	struct payload p = PAYLOAD_INIT(mkdtemp(dir));
+	const char *dir = testing_temp_folder();
+	struct payload p = PAYLOAD_INIT(dir);
 
 	(void)state;
 	fill(&p, 1000000);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/banned.h"
 
@@ -72,24 +71,13 @@ static void write_file(const char *root, const char *folder, const char *name, c
 	free(path);
 }
 
-static void remove_file(const char *root, const char *folder, const char *name)
-{
-	char *path = xasprintf("%s/%s/%s", root, folder, name);
-
-	(void)unlink(path);
-	*strrchr(path, '/') = '\0';
-	(void)rmdir(path); /* of the last file */
-	free(path);
-}
-
 static void services_are_found_by_their_folders(void **state)
 {
-	char root[] = "/tmp/manifest_test_XXXXXX";
+	const char *root = testing_temp_folder();
 	struct manifests m;
 	struct err err;
 
 	(void)state;
-	assert_non_null(mkdtemp(root));
 	assert_int_equal(manifests_read(root, &m, &err), -1);
 	write_file(root, "token-service", "manifest.json", "{\"group\":\"token-service\"}");
 	write_file(root, "token-service", "0001_first.sql", "SELECT 1;");
@@ -106,10 +94,6 @@ static void services_are_found_by_their_folders(void **state)
 	write_file(root, "shop", "manifest.json", "{");
 	assert_int_equal(manifests_read(root, &m, &err), -1);
 	assert_non_null(strstr(err.text, "shop/manifest.json"));
-	remove_file(root, "shop", "manifest.json");
-	remove_file(root, "token-service", "manifest.json");
-	remove_file(root, "token-service", "0001_first.sql");
-	assert_int_equal(rmdir(root), 0);
 }
 
 static void the_folder_stands_beside_the_programs(void **state)
