@@ -156,14 +156,17 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+	char usual[256]; /* so that it need not be written twice to know its length */
 	va_list ap;
 	char *s;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(usual, sizeof(usual), fmt, ap);
 	va_end(ap);
 	assert(n >= 0);
+	if ((size_t)n < sizeof(usual))
+		return arena_strndup(a, usual, (size_t)n);
 	s = arena_alloc(a, (size_t)n + 1);
 	va_start(ap, fmt);
 	vsnprintf(s, (size_t)n + 1, fmt, ap);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/banned.h"
@@ -74,22 +73,52 @@ void clock_cond_init(pthread_cond_t *cond)
 	pthread_condattr_destroy(&attr);
 }
 
+#define FIRST_MS INT64_C(-62167219200000) /* of the year 0 */
+#define LAST_MS  INT64_C(253402300799999) /* of the year 9999 */
+#define DAY_MS   INT64_C(86400000)
+
+/* From right to left; what is behind the last digit. */
+static char *put(char *at, int64_t n, int width)
+{
+	for (int i = width - 1; i >= 0; i--, n /= 10)
+		at[i] = (char)('0' + n % 10);
+	return at + width;
+}
+
+static char *put_behind(char *at, char before, int64_t n, int width)
+{
+	*at = before;
+	return put(at + 1, n, width);
+}
+
+/* Days of the Gregorian calendar are counted from 1 March of the year 0, so that a leap day ends its year.
+ * Several times for each record, where gmtime_r() and strftime() are too slow, and share a lock. */
+static char *put_date(char *at, int64_t days_since_1970)
+{
+	int64_t days = days_since_1970 + 719468 + 146097, era = days / 146097, day = days % 146097;
+	int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	int64_t month;
+
+	day -= 365 * year + year / 4 - year / 100;
+	month = (5 * day + 2) / 153; /* 0: March */
+	day -= (153 * month + 2) / 5;
+	at = put(at, year + 400 * (era - 1) + (month > 9), 4);
+	at = put_behind(at, '-', month < 10 ? month + 3 : month - 9, 2);
+	return put_behind(at, '-', day + 1, 2);
+}
+
 void clock_rfc3339(int64_t wall_ms, char *out)
 {
-	int64_t ms = wall_ms % 1000, s = wall_ms / 1000;
-	struct tm tm;
-	time_t t;
-	size_t n;
+	int64_t bounded = wall_ms < FIRST_MS ? FIRST_MS : wall_ms > LAST_MS ? LAST_MS : wall_ms;
+	int64_t since_first = bounded - FIRST_MS, ms = since_first % DAY_MS;
 
-	if (ms < 0) {
-		ms += 1000;
-		s--;
-	}
-	t = (time_t)s;
-	if (!gmtime_r(&t, &tm))
-		memset(&tm, 0, sizeof(tm));
-	n = strftime(out, CLOCK_RFC3339_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out + n, CLOCK_RFC3339_SIZE - n, ".%03uZ", (unsigned)ms % 1000);
+	out = put_date(out, since_first / DAY_MS + FIRST_MS / DAY_MS);
+	out = put_behind(out, 'T', ms / 3600000, 2);
+	out = put_behind(out, ':', ms / 60000 % 60, 2);
+	out = put_behind(out, ':', ms / 1000 % 60, 2);
+	out = put_behind(out, '.', ms % 1000, 3);
+	out[0] = 'Z';
+	out[1] = '\0';
 }
 
 /* Reads the pattern at *s: 'n' stands for a digit of the next number, anything else for itself. Numbers end

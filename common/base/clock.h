@@ -17,7 +17,8 @@ struct timespec clock_mono_timespec(int64_t mono_ms);
 void clock_cond_init(pthread_cond_t *cond); /* times on CLOCK_MONOTONIC */
 
 #define CLOCK_RFC3339_SIZE 32
-/* 2026-11-20T08:15:30.125Z; out has CLOCK_RFC3339_SIZE bytes. */
+/* 2026-11-20T08:15:30.125Z; out has CLOCK_RFC3339_SIZE bytes. Beyond the years 0 to 9999: the nearest of
+ * them. */
 void clock_rfc3339(int64_t wall_ms, char *out);
 /* -1: not a time of that form (a numeric offset is accepted as well as Z; fractions to 9 digits). */
 int clock_rfc3339_parse(const char *s, int64_t *wall_ms_out);

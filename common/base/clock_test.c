@@ -16,7 +16,9 @@ static void clock_writes_rfc3339(void **state)
 	clock_rfc3339(-1, s);
 	assert_string_equal(s, "1969-12-31T23:59:59.999Z");
 	clock_rfc3339(INT64_MAX, s);
+	assert_string_equal(s, "9999-12-31T23:59:59.999Z");
 	clock_rfc3339(INT64_MIN, s);
+	assert_string_equal(s, "0000-01-01T00:00:00.000Z");
 }
 
 static void clock_reads_rfc3339(void **state)
@@ -45,19 +47,21 @@ static void clock_reads_rfc3339(void **state)
 }
 
 /* All days of the year, in leap years of each kind, from the year 0 to the year 9999. */
-static void clock_reads_dates_as_the_system_does(void **state)
+static void clock_reads_and_writes_dates_as_the_system_does(void **state)
 {
-	char text[64];
+	char text[64], written[CLOCK_RFC3339_SIZE];
 	struct tm tm;
 	int64_t ms;
 
 	(void)state;
 	for (time_t t = INT64_C(-62167219200); t < INT64_C(253402300800); t += 13 * 86400) {
 		assert_non_null(gmtime_r(&t, &tm));
-		snprintf(text, sizeof(text), "%04d-%02d-%02dT00:00:00Z", tm.tm_year + 1900, tm.tm_mon + 1,
+		snprintf(text, sizeof(text), "%04d-%02d-%02dT00:00:00.000Z", tm.tm_year + 1900, tm.tm_mon + 1,
 			tm.tm_mday);
 		assert_int_equal(clock_rfc3339_parse(text, &ms), 0);
 		assert_int_equal(ms, t * 1000);
+		clock_rfc3339(ms, written);
+		assert_string_equal(written, text);
 	}
 }
 
@@ -135,7 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TESTING_CASE(clock_writes_rfc3339),
 		TESTING_CASE(clock_reads_rfc3339),
-		TESTING_CASE(clock_reads_dates_as_the_system_does),
+		TESTING_CASE(clock_reads_and_writes_dates_as_the_system_does),
 		TESTING_CASE(clock_refuses_what_is_no_rfc3339),
 		TESTING_CASE(clock_fake_moves_only_by_hand_and_by_sleeping),
 		TESTING_CASE(clock_sleep_is_never_short),

@@ -16,13 +16,26 @@ static int hex_value(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* How many bytes stand for themselves, and are ASCII. */
+static size_t plain_span(const char *s, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && s[n] >= 0x20 && s[n] < 0x7f && s[n] != '%' && s[n] != '+')
+		n++;
+	return n;
+}
+
 /* NULL: malformed. */
 static const char *decode(const char *s, size_t len, struct arena *arena)
 {
 	char *out = arena_alloc(arena, len + 1);
-	size_t n = 0;
+	size_t n = plain_span(s, len);
 
-	for (size_t i = 0; i < len; i++) {
+	memcpy(out, s, n);
+	if (n == len)
+		return out; /* as nearly all are */
+	for (size_t i = n; i < len; i++) {
 		unsigned char c = (unsigned char)s[i];
 
 		if (c == '%') {

@@ -82,8 +82,12 @@ static void add_header(struct buf *b, const char *name, const char *value)
 {
 	const struct httpd_header h = {name, value};
 
-	if (header_ok(&h))
-		buf_addf(b, "%s: %s\r\n", name, value);
+	if (!header_ok(&h))
+		return;
+	buf_add_str(b, name);
+	buf_add_str(b, ": ");
+	buf_add_str(b, value);
+	buf_add_str(b, "\r\n");
 }
 
 static bool has_header(const struct httpd_header *headers, size_t n, const char *name)
@@ -133,7 +137,7 @@ static void build_head(struct buf *b, const struct httpd_request *req, int statu
 		buf_add_str(b, "Cache-Control: no-store\r\n");
 	for (size_t i = 0; i < n; i++)
 		add_header(b, headers[i].name, headers[i].value);
-	buf_addf(b, "Connection: %s\r\n\r\n", req->keep_alive ? "keep-alive" : "close");
+	buf_add_str(b, req->keep_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
 }
 
 static int send_bytes(struct httpd_request *req, const void *p, size_t len)
