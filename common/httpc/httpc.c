@@ -18,8 +18,11 @@
 #define DEFAULT_RESPONSE_MAX (1 << 20)
 
 /* Idle handles that are kept with their connections; more callers than this at once pay for a new connection.
- */
+ * One that has spoken TLS holds the authorities, too, which takes 28 ms to read and 0.9 MB to keep where they
+ * are Debian's. */
 #define POOL_MAX 64
+/* Of one handle, to the hosts that it called last. */
+#define CONNECTIONS_MAX 5L
 /* Servers close idle connections: one that was idle longer is not tried again (s). */
 #define IDLE_MAX_S 20L
 
@@ -307,6 +310,7 @@ static void set_limits(const struct httpc *c, struct call *call)
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, total_ms);
 	curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)call->max);
 	curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, IDLE_MAX_S);
+	curl_easy_setopt(curl, CURLOPT_MAXCONNECTS, CONNECTIONS_MAX);
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, c->allow_http ? "http,https" : "https");
 	curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);

@@ -485,6 +485,44 @@ static void many_threads_call_at_once(void **state)
 	assert_int_equal(atomic_load(&requests), 400);
 }
 
+#define HOSTS 12
+#define FDS   1024
+
+/* Also those that the server has closed. */
+static int connections_to(struct httpd *const hosts[HOSTS])
+{
+	struct sockaddr_in peer;
+	int n = 0;
+
+	for (int fd = 0; fd < FDS; fd++) {
+		socklen_t len = sizeof(peer);
+
+		if (getpeername(fd, (struct sockaddr *)&peer, &len) < 0 || peer.sin_family != AF_INET)
+			continue;
+		for (int i = 0; i < HOSTS; i++)
+			n += ntohs(peer.sin_port) == httpd_port(hosts[i]);
+	}
+	return n;
+}
+
+static void of_many_hosts_the_latest_ones_keep_a_connection(void **state)
+{
+	const struct httpd_options o = {.listen = "127.0.0.1:0", .threads = 4};
+	struct httpd *hosts[HOSTS] = {NULL};
+	struct err err;
+
+	(void)state;
+	for (int i = 0; i < HOSTS; i++)
+		assert_int_equal(httpd_new(&hosts[i], &o, handle, NULL, &err), 0);
+	for (int i = 0; i < 2 * HOSTS; i++) {
+		(void)snprintf(base, sizeof(base), "http://127.0.0.1:%d", httpd_port(hosts[i % HOSTS]));
+		expect_answer("POST", "/a", "{}", "POST /a? type=application/json x=- expect=no body={}");
+	}
+	assert_in_range(connections_to(hosts), 1, 5);
+	for (int i = 0; i < HOSTS; i++)
+		httpd_free(&hosts[i]);
+}
+
 static void what_may_not_be_sent_is_refused(void **state)
 {
 	const struct httpc_pair injected = {"X-Extra", "a\r\nX-Evil: 1"}, nameless = {"", "a"},
@@ -659,6 +697,7 @@ int main(void)
 		GOOD(a_body_can_be_taken_in_pieces),
 		GOOD(a_body_can_be_given_in_pieces),
 		GOOD(many_threads_call_at_once),
+		GOOD(of_many_hosts_the_latest_ones_keep_a_connection),
 		GOOD(what_may_not_be_sent_is_refused),
 		GOOD(a_proxy_from_the_environment_is_ignored),
 		GOOD(a_configured_proxy_is_used),
