@@ -108,19 +108,32 @@ static const char *name_of(const struct command *c, char *out, size_t size)
 	return out;
 }
 
-static void help(FILE *out, const char *program, const char *summary, const struct command *table, size_t n)
+static bool is(const char *word, const char *expected)
+{
+	return word && strcmp(word, expected) == 0;
+}
+
+/* `word` if commands begin with it; otherwise NULL. */
+static const char *group_of(const struct command *table, size_t n, const char *word)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is(word, table[i].first))
+			return word;
+	return NULL;
+}
+
+/* `group` NULL: all commands. */
+static void help(FILE *out, const char *program, const char *summary, const struct command *table, size_t n,
+	const char *group)
 {
 	char name[64];
 
 	(void)fprintf(out, "Usage: %s COMMAND [OPTION...]\n%s\n\n", program, summary);
 	for (size_t i = 0; i < n; i++)
-		(void)fprintf(out, "  %-20s %s\n", name_of(&table[i], name, sizeof(name)), table[i].summary);
+		if (!group || is(group, table[i].first))
+			(void)fprintf(out, "  %-20s  %s\n", name_of(&table[i], name, sizeof(name)),
+				table[i].summary);
 	(void)fprintf(out, "\n`%s COMMAND --help` tells each one's options and settings.\n", program);
-}
-
-static bool is(const char *word, const char *expected)
-{
-	return word && strcmp(word, expected) == 0;
 }
 
 static int run(const char *program, const struct command *c, int argc, char **argv)
@@ -136,8 +149,10 @@ static int run(const char *program, const struct command *c, int argc, char **ar
 int commands_main(const char *program, const char *summary, const struct command *table, size_t n, int argc,
 	char **argv)
 {
+	const char *group = group_of(table, n, argv[1]);
+
 	if (is(argv[1], "--help")) {
-		help(stdout, program, summary, table, n);
+		help(stdout, program, summary, table, n, NULL);
 		return 0;
 	}
 	if (is(argv[1], "--version")) {
@@ -150,6 +165,10 @@ int commands_main(const char *program, const char *summary, const struct command
 		if (is(argv[1], c->first) && (!c->second || is(argv[2], c->second)))
 			return run(program, c, argc, argv);
 	}
-	help(stderr, program, summary, table, n);
+	if (group && is(argv[2], "--help")) {
+		help(stdout, program, summary, table, n, group);
+		return 0;
+	}
+	help(stderr, program, summary, table, n, group);
 	return COMMAND_USAGE;
 }

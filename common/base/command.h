@@ -20,8 +20,9 @@ struct command {
 /* Exit statuses: 0, 1 for a failure, COMMAND_USAGE for a wrong command line or setting. */
 #define COMMAND_USAGE 2
 
-/* Run the one that argv[1] (and [2]) name; --help and --version; otherwise the list of them. The exit status.
- * `program` is how the help names it, `summary` one sentence. */
+/* Run the one that argv[1] (and [2]) name; --help, also after the first word of several; --version; otherwise
+ * the list of them, or of those that begin with this word. The exit status. `program` is how the help names
+ * it, `summary` one sentence. */
 int commands_main(const char *program, const char *summary, const struct command *table, size_t n, int argc,
 	char **argv);
 
