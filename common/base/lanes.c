@@ -1,5 +1,6 @@
-/* As many threads are woken as there are lanes for them, but none while those that are up, or are getting up,
- * are enough: under load nobody sleeps and nobody is woken. */
+/* As many threads are woken as there are lanes for them, but few at once: whoever gets up wakes the next
+ * before it begins a job. Where jobs are quick, those that are up have done all before many others are; where
+ * they take long, each that gets up is followed by more. Under load nobody sleeps and nobody is woken. */
 #include "common/base/lanes.h"
 
 #include "common/base/alloc.h"
@@ -16,7 +17,8 @@
 
 #include "common/base/banned.h"
 
-#define WAKE_MS 5
+#define WAKE_MS      5
+#define WAKE_AT_ONCE 2
 
 struct job {
 	void *what;
@@ -113,6 +115,8 @@ static int must_wake(struct lanes *l)
 
 	if (most == 0)
 		return 0;
+	if (most > WAKE_AT_ONCE)
+		most = WAKE_AT_ONCE;
 	now = clock_mono_ms();
 	if (now - l->waking_since_ms > WAKE_MS)
 		l->waking = 0;

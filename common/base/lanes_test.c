@@ -177,6 +177,23 @@ static void jobs_without_a_lane_run_side_by_side(void **state)
 	lanes_free(&l);
 }
 
+static void jobs_that_stall_get_all_threads(void **state)
+{
+	struct lanes_entry entries[40] = {{.key_len = 0}};
+	struct seen s;
+	struct lanes *l = start(&s, 32);
+
+	(void)state;
+	stall(&s, true);
+	for (int i = 0; i < 40; i++)
+		entries[i].job = xmemdup("s", 1);
+	lanes_add_all(l, entries, 40);
+	wait_for_running(&s, 32); /* by one another: nothing is added any more */
+	stall(&s, false);
+	wait_for(&s, 40);
+	lanes_free(&l);
+}
+
 static void what_has_not_begun_is_dropped_at_the_end(void **state)
 {
 	struct seen s;
@@ -424,6 +441,7 @@ int main(void)
 		TESTING_CASE(jobs_of_one_lane_run_in_order_and_lanes_side_by_side),
 		TESTING_CASE(jobs_that_come_together_keep_their_order_and_wake_all_that_are_needed),
 		TESTING_CASE(jobs_without_a_lane_run_side_by_side),
+		TESTING_CASE(jobs_that_stall_get_all_threads),
 		TESTING_CASE(what_has_not_begun_is_dropped_at_the_end),
 		TESTING_CASE(lanes_of_a_full_share_leave_threads_to_the_others),
 		TESTING_CASE(the_narrower_of_two_shares_counts),
