@@ -1,31 +1,39 @@
+/* Each event is looked up here and then noted, among as many as a busy business settles in ten minutes: what
+ * that costs is the memory that the processor has not at hand. So a chain holds less than one row on average,
+ * and a row is no larger than its key needs. All are kept for the same time, so the order in which they were
+ * noted is that in which they go; one whose key is noted anew stays until then, found no more. */
 #include "services/business/sdk/settled.h"
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/lock.h"
-#include "common/base/str.h"
 
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <uthash.h>
-#include <utlist.h>
 
 #include "common/base/banned.h"
 
+#define N_CHAINS 262144 /* a power of two, beyond SETTLED_MAX */
+
 struct row {
-	UT_hash_handle hh;
-	struct row *prev, *next; /* by age */
-	char key[SETTLED_KEY_MAX + 1];
-	int64_t expires_ms;
-	enum settled_state state;
+	struct row *next; /* in its chain */
+	struct row *younger;
 	struct settled_verdict verdict;
+	int64_t expires_ms;
+	unsigned hash;
+	enum settled_state state; /* SETTLED_UNKNOWN: in no chain any more */
+	char key[];
 };
 
 struct settled {
 	pthread_mutex_t lock;
-	struct row *by_key;
-	struct row *by_age;
+	struct row *oldest, **end; /* by age; where the next one goes */
+	size_t n;
+	struct row *chains[N_CHAINS];
 };
 
 struct settled *settled_new(void)
@@ -33,13 +41,40 @@ struct settled *settled_new(void)
 	struct settled *s = xcalloc(1, sizeof(*s));
 
 	lock_init(&s->lock);
+	s->end = &s->oldest;
 	return s;
 }
 
-static void row_remove(struct settled *s, struct row *row)
+/* What points to the row of this key, or to where it would be. */
+static struct row **place_of(struct settled *s, unsigned hash, const char *key)
 {
-	HASH_DEL(s->by_key, row);
-	DL_DELETE(s->by_age, row);
+	struct row **at = &s->chains[hash % N_CHAINS];
+
+	while (*at && ((*at)->hash != hash || strcmp((*at)->key, key) != 0))
+		at = &(*at)->next;
+	return at;
+}
+
+static void unchain(struct row **at)
+{
+	struct row *row = *at;
+
+	if (!row)
+		return;
+	*at = row->next;
+	row->state = SETTLED_UNKNOWN;
+}
+
+static void drop_oldest(struct settled *s)
+{
+	struct row *row = s->oldest;
+
+	if (row->state != SETTLED_UNKNOWN)
+		unchain(place_of(s, row->hash, row->key));
+	s->oldest = row->younger;
+	if (!s->oldest)
+		s->end = &s->oldest;
+	s->n--;
 	json_free(&row->verdict.reply);
 	free(row);
 }
@@ -51,51 +86,70 @@ void settled_free(struct settled **sp)
 	*sp = NULL;
 	if (!s)
 		return;
-	while (s->by_age)
-		row_remove(s, s->by_age);
+	while (s->oldest)
+		drop_oldest(s);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
 
-static void purge(struct settled *s)
+static void purge(struct settled *s, int64_t now)
 {
-	int64_t now = clock_mono_ms();
+	while (s->oldest && (s->oldest->expires_ms <= now || s->n >= SETTLED_MAX))
+		drop_oldest(s);
+}
 
-	while (s->by_age && (s->by_age->expires_ms <= now || HASH_COUNT(s->by_key) >= SETTLED_MAX))
-		row_remove(s, s->by_age);
+static unsigned hash_of(const char *key, size_t len)
+{
+	unsigned hash;
+
+	HASH_VALUE(key, len, hash);
+	return hash;
+}
+
+static struct row *row_new(
+	const char *key, size_t len, enum settled_state state, const struct settled_verdict *v)
+{
+	struct row *row = xmalloc(sizeof(*row) + len + 1);
+
+	*row = (struct row){.verdict = *v, .hash = hash_of(key, len), .state = state};
+	row->verdict.reply = v->reply ? json_copy(v->reply) : NULL;
+	memcpy(row->key, key, len + 1);
+	return row;
 }
 
 void settled_add(
 	struct settled *s, const char *key, enum settled_state state, const struct settled_verdict *v)
 {
-	struct row *row;
+	size_t len = strlen(key);
+	struct row *row, **first;
+	int64_t now;
 
-	if (strlen(key) > SETTLED_KEY_MAX)
+	if (len > SETTLED_KEY_MAX)
 		return;
+	row = row_new(key, len, state, v);
+	first = &s->chains[row->hash % N_CHAINS];
 	pthread_mutex_lock(&s->lock);
-	HASH_FIND_STR(s->by_key, key, row);
-	if (row)
-		row_remove(s, row);
-	purge(s);
-	row = xcalloc(1, sizeof(*row));
-	str_copy(row->key, sizeof(row->key), key);
-	row->expires_ms = clock_mono_ms() + SETTLED_KEEP_MS;
-	row->state = state;
-	row->verdict = *v;
-	row->verdict.reply = v->reply ? json_copy(v->reply) : NULL;
-	HASH_ADD_STR(s->by_key, key, row);
-	DL_APPEND(s->by_age, row);
+	now = clock_mono_ms();
+	purge(s, now);
+	unchain(place_of(s, row->hash, key));
+	row->expires_ms = now + SETTLED_KEEP_MS;
+	row->next = *first;
+	*first = row;
+	*s->end = row;
+	s->end = &row->younger;
+	s->n++;
 	pthread_mutex_unlock(&s->lock);
 }
 
 enum settled_state settled_find(struct settled *s, const char *key, struct settled_verdict *out)
 {
+	unsigned hash = hash_of(key, strlen(key));
 	enum settled_state state = SETTLED_UNKNOWN;
 	struct row *row;
 
 	pthread_mutex_lock(&s->lock);
-	purge(s);
-	HASH_FIND_STR(s->by_key, key, row);
+	purge(s, clock_mono_ms());
+	row = *place_of(s, hash, key);
 	if (row) {
 		state = row->state;
 		*out = row->verdict;

@@ -3,6 +3,8 @@
 #include "common/base/clock.h"
 #include "services/business/sdk/settled.h"
 
+#include <stdio.h>
+
 #define ID "0123456789abcdef0123456789abcdef"
 
 static void a_settled_event_is_known_with_its_verdict(void **state)
@@ -54,12 +56,54 @@ static void a_settled_event_is_forgotten_after_ten_minutes(void **state)
 	settled_free(&s);
 }
 
+static void an_event_settled_anew_is_kept_from_then_on(void **state)
+{
+	struct settled_verdict v = {.given = false};
+	struct settled *s = settled_new();
+
+	(void)state;
+	clock_fake(1760000000000, 1000);
+	settled_add(s, ID, SETTLED_HANDED_OVER, &v);
+	clock_fake_advance(SETTLED_KEEP_MS - 1);
+	settled_add(s, ID, SETTLED_DONE, &v);
+	clock_fake_advance(SETTLED_KEEP_MS - 1);
+	assert_int_equal(settled_find(s, ID, &v), SETTLED_DONE);
+	clock_fake_advance(1);
+	assert_int_equal(settled_find(s, ID, &v), SETTLED_UNKNOWN);
+	settled_free(&s);
+}
+
+static void of_too_many_the_oldest_are_forgotten(void **state)
+{
+	struct settled_verdict v = {.given = false};
+	struct settled *s = settled_new();
+	char key[16];
+	int found = 0;
+
+	(void)state;
+	for (int i = 0; i < SETTLED_MAX + 10; i++) {
+		snprintf(key, sizeof(key), "event %d", i);
+		settled_add(s, key, SETTLED_DONE, &v);
+	}
+	for (int i = 0; i < SETTLED_MAX + 10; i++) {
+		snprintf(key, sizeof(key), "event %d", i);
+		if (settled_find(s, key, &v) == SETTLED_DONE)
+			found++;
+		else
+			assert_int_equal(found, 0);
+	}
+	assert_in_range(found, SETTLED_MAX - 1, SETTLED_MAX);
+	settled_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TESTING_CASE(a_settled_event_is_known_with_its_verdict),
 		TESTING_CASE(the_newest_word_on_an_event_counts),
 		TESTING_CASE(a_settled_event_is_forgotten_after_ten_minutes),
+		TESTING_CASE(an_event_settled_anew_is_kept_from_then_on),
+		TESTING_CASE(of_too_many_the_oldest_are_forgotten),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
