@@ -23,8 +23,9 @@ def rates(world):
 
 def _rates_on(world, deployment, kind):
     size, platform, where = world.size, deployment.platform, _BROKERS[kind]
-    bare = w.BareServer(world.logs / "bare.log")
+    bare, waiting = (w.BareServer(world.logs / f"bare-{waits}.log", waiting=waits) for waits in (False, True))
     bare.start()
+    waiting.start()
     ingress = deployment.start_one(INGRESS)
     pushes = int(_PREPARED_PER_S * size.seconds)
     topic = deployment.topic("messages.test")
@@ -35,18 +36,20 @@ def _rates_on(world, deployment, kind):
         report["cpu_us"] = (w.cpu_us(process) - before) / report["pushes"]
         return report
 
-    def bare_run():
-        return flat_out(bare, bare.url(), "--pushes", 1000, "--repeat")
+    def bare_run(server=bare):
+        return flat_out(server, server.url(), "--pushes", 1000, "--repeat")
 
     def our_run():
         return flat_out(ingress, deployment.url(INGRESS), "--pushes", pushes)
 
     try:
         bare_run()
+        bare_run(waiting)
         our_run()
-        bares, ours, produced = [], [], []
+        bares, waits, ours, produced = [], [], [], []
         for _ in range(size.rounds):
             bares.append(bare_run())
+            waits.append(bare_run(waiting))
             ours.append(our_run())
             produced.append(float(w.tool("bench-kafka", "produce", deployment.kafka.bootstrap_servers, topic,
                                          int(10_000 * max(1, size.seconds)), "weixin.message.text")))
@@ -55,9 +58,12 @@ def _rates_on(world, deployment, kind):
         calm_bare = [w.load(bare.url(), platform, size, "--rate", half) for _ in range(size.rounds)]
     finally:
         bare.stop()
+        waiting.stop()
     rate = [report["per_second"] for report in ours]
     yield Figure(f"pushes, flat out, {where}", "/s", rate, "CivetWeb, empty handler",
                  [report["per_second"] for report in bares], Aim("ratio", _AIMS[kind]))
+    yield Figure(f"the same beside a handler that only waits, {where}", "/s", rate, "CivetWeb, waiting handler",
+                 [report["per_second"] for report in waits])
     yield Figure(f"the same beside a bare producer, {where}", "/s", rate, "librdkafka, acks=all", produced)
     for name in ("p50", "p99", "p99.9"):
         yield Figure(f"push to answer at half of it, {name}, {where}", "ms",
@@ -65,6 +71,8 @@ def _rates_on(world, deployment, kind):
                      [report["latency_us"][name] / 1000 for report in calm_bare])
     yield Figure(f"ingress's processor time for a push, {where}", "µs", [report["cpu_us"] for report in ours],
                  "CivetWeb, empty handler", [report["cpu_us"] for report in bares], Aim("value", 25, at_most=True))
+    yield Figure(f"the same beside a handler that only waits, {where}", "µs", [report["cpu_us"] for report in ours],
+                 "CivetWeb, waiting handler", [report["cpu_us"] for report in waits])
 
 
 def costs(world):

@@ -104,10 +104,10 @@ def tool(name, *arguments, timeout_s=600, env=None):
 
 
 class BareServer(Child):
-    """CivetWeb on the ingress's settings with an empty handler."""
+    """CivetWeb on the ingress's settings with an empty handler, or with one that only waits for another thread."""
 
-    def __init__(self, log_path, threads=512):
-        super().__init__("bench-httpd", [paths.binary("bench-httpd"), threads], log_path)
+    def __init__(self, log_path, threads=512, waiting=False):
+        super().__init__("bench-httpd", [paths.binary("bench-httpd"), threads, *["waiting"] * waiting], log_path)
 
     def url(self):
         line = self.wait_for(lambda: "port=" in self.log_text() and self.log_text(), 20, "listening")
