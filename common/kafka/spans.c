@@ -282,13 +282,19 @@ static int pass_gap(struct span_reader *r, struct reading *s, int64_t offset, st
 	return 0;
 }
 
+static int goes_back(const struct reading *s, int64_t offset, struct err *err)
+{
+	return err_set(err, ERR_REJECT, 0,
+		"the topic was made again, or has lost records: partition %d goes on at %lld after %lld",
+		(int)s->span.partition, (long long)offset, (long long)s->next - 1);
+}
+
 /* Nothing stands at this offset now. */
 static int take_end(struct span_reader *r, struct reading *s, int64_t offset, struct err *err)
 {
-	if (offset < s->next) { /* the log was made anew: what the span was of is gone */
-		s->lost += s->span.to - s->next;
-		s->next = s->span.to;
-	} else if (offset >= s->span.to) {
+	if (offset < s->next)
+		return goes_back(s, offset, err);
+	if (offset >= s->span.to) {
 		if (pass_gap(r, s, offset, err) < 0)
 			return -1;
 	} else { /* a replica that lags behind the one that was asked for the end: the rest is to come */
@@ -304,7 +310,7 @@ static int take_end(struct span_reader *r, struct reading *s, int64_t offset, st
 static int take_record(struct span_reader *r, struct reading *s, int64_t offset, struct err *err)
 {
 	if (offset < s->next)
-		return SPAN_NONE; /* the log was made anew, and is read from its beginning */
+		return goes_back(s, offset, err);
 	if (pass_gap(r, s, offset, err) < 0)
 		return -1;
 	if (offset < s->span.to)
@@ -388,4 +394,103 @@ int64_t span_reader_lost(const struct span_reader *r, int32_t partition)
 	while (r->spans[i].span.partition != partition)
 		i++;
 	return r->spans[i].lost;
+}
+
+/* ---- knowing again ---- */
+
+/* FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */
+static uint64_t digest(uint64_t so_far, const void *bytes, size_t len)
+{
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; p && i < len; i++)
+		so_far = (so_far ^ p[i]) * 0x100000001b3U;
+	return so_far;
+}
+
+static void mark_of(const struct kafka_record *r, char out[KAFKA_MARK_SIZE])
+{
+	uint64_t sum = digest(0xcbf29ce484222325U, r->key, r->key_len);
+
+	sum = digest(sum, r->value, r->value_len);
+	(void)snprintf(
+		out, KAFKA_MARK_SIZE, "%lld/%016llx", (long long)r->timestamp_ms, (unsigned long long)sum);
+}
+
+/* The record at to - 1 of each span, where there is one now. */
+static int read_marks(
+	const struct kafka_conf *conf, const char *topic, struct kafka_span *spans, size_t n, struct err *err)
+{
+	struct kafka_span *last = xcalloc(n, sizeof(*last));
+	const struct kafka_record *record;
+	struct span_reader *r = NULL;
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		last[i] = spans[i];
+		last[i].from = spans[i].to > spans[i].from ? spans[i].to - 1 : spans[i].to;
+		spans[i].mark[0] = '\0';
+	}
+	rc = span_reader_new(&r, conf, topic, last, n, err);
+	while (rc >= 0 && rc != SPAN_END) {
+		rc = span_reader_next(r, ASK_MS, &record, err);
+		for (size_t i = 0; rc == 0 && i < n; i++)
+			if (spans[i].partition == record->partition)
+				mark_of(record, spans[i].mark);
+	}
+	span_reader_free(&r);
+	free(last);
+	return rc < 0 ? rc : 0;
+}
+
+/* A new leader does not tell where its partition ends before it knows what the one before it had told
+ * (KIP-207,
+ * https://cwiki.apache.org/confluence/display/KAFKA/KIP-207%3A+Offsets+returned+by+ListOffsetsResponse+should+be+monotonically+increasing+even+during+a+partition+leader+change
+ * ), so an end that comes earlier is one. */
+static int check_ends(const struct kafka_conf *conf, const char *topic, const struct kafka_span *spans,
+	size_t n, struct err *err)
+{
+	int64_t *ends = xcalloc(n, sizeof(*ends));
+	rd_kafka_t *rk = NULL;
+	int rc = open_client(&rk, conf, NULL, NULL, err);
+
+	if (rc == 0)
+		rc = look_up(rk, topic, spans, n, RD_KAFKA_OFFSET_END, ends, err);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		if (spans[i].to > spans[i].from && ends[i] < spans[i].to)
+			rc = err_set(err, ERR_REJECT, 0,
+				"the topic was made again, or has lost records: partition %d ends at %lld, "
+				"it was "
+				"%lld",
+				(int)spans[i].partition, (long long)ends[i], (long long)spans[i].to);
+	kafka_client_destroy(&rk, 0, DESTROY_MS);
+	free(ends);
+	return rc;
+}
+
+int kafka_spans_mark(
+	const struct kafka_conf *conf, const char *topic, struct kafka_span *spans, size_t n, struct err *err)
+{
+	int rc = check_ends(conf, topic, spans, n, err);
+
+	return rc == 0 ? read_marks(conf, topic, spans, n, err) : rc;
+}
+
+int kafka_spans_check(const struct kafka_conf *conf, const char *topic, const struct kafka_span *spans,
+	size_t n, struct err *err)
+{
+	struct kafka_span *now = xcalloc(n, sizeof(*now));
+	int rc = check_ends(conf, topic, spans, n, err);
+
+	memcpy(now, spans, n * sizeof(*now));
+	if (rc == 0)
+		rc = read_marks(conf, topic, now, n, err);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		if (spans[i].mark[0] && now[i].mark[0] && strcmp(spans[i].mark, now[i].mark) != 0)
+			rc = err_set(err, ERR_REJECT, 0,
+				"the topic was made again: partition %d has another record at %lld than it "
+				"had",
+				(int)spans[i].partition, (long long)spans[i].to - 1);
+	free(now);
+	return rc;
 }

@@ -104,7 +104,7 @@ static void parts_of_partitions_are_read(void **state)
 }
 
 /* The topic was made anew: what is there now was never meant. */
-static void a_log_that_ends_before_the_span_gives_nothing(void **state)
+static void a_log_that_ends_before_the_span_is_refused(void **state)
 {
 	const struct kafka_record *record;
 	int64_t until = clock_mono_ms() + LONG_MS;
@@ -121,12 +121,62 @@ static void a_log_that_ends_before_the_span_gives_nothing(void **state)
 		s.list[i].to += 2000;
 	}
 	assert_int_equal(span_reader_new(&r, &kit->conf, KIT_TOPIC, s.list, s.n, &err), 0);
-	while ((rc = span_reader_next(r, 100, &record, &err)) != SPAN_END && clock_mono_ms() < until)
-		assert_int_not_equal(rc, 0);
-	assert_int_equal(rc, SPAN_END);
-	for (size_t i = 0; i < s.n; i++)
-		assert_int_equal(span_reader_lost(r, s.list[i].partition), 1000);
+	while ((rc = span_reader_next(r, 100, &record, &err)) == SPAN_NONE && clock_mono_ms() < until)
+		;
+	assert_int_equal(rc, -1);
+	assert_int_equal(err.kind, ERR_REJECT);
+	print_message("      %s\n", err.text);
 	span_reader_free(&r);
+	kafka_spans_release(&s);
+}
+
+static void publish_one_each(const struct kit *kit, const char *topic, const char *value)
+{
+	struct producer *p = kit_warm_producer(kit);
+	struct kafka_record r = kit_record(topic, "a", value);
+
+	for (r.partition = 0; r.partition < KIT_PARTITIONS; r.partition++)
+		kit_publish(p, &r);
+	producer_free(&p, 1000);
+}
+
+static int check(const struct kit *kit, const char *topic, const struct kafka_spans *s, struct err *err)
+{
+	int rc = kafka_spans_check(&kit->conf, topic, s->list, s->n, err);
+
+	if (rc < 0)
+		print_message("      %s\n", err->text);
+	return rc;
+}
+
+static void a_log_that_was_made_anew_is_told_from_the_one_that_was_there(void **state)
+{
+	static const char again[] = "wx.again";
+	struct kit *kit = *state;
+	struct kafka_spans s;
+	struct err err;
+
+	assert_int_equal(kafka_mock_create_topic(kit->mock, again, KIT_PARTITIONS, &err), 0);
+	publish_one_each(kit, KIT_TOPIC, "first");
+	publish_one_each(kit, KIT_TOPIC, "second");
+	s = find(kit, 0);
+	s.list[0].from = s.list[0].to; /* of one nothing */
+	assert_int_equal(kafka_spans_mark(&kit->conf, KIT_TOPIC, s.list, s.n, &err), 0);
+	assert_string_equal(s.list[0].mark, "");
+	for (size_t i = 1; i < s.n; i++)
+		assert_string_not_equal(s.list[i].mark, "");
+	publish_one_each(kit, KIT_TOPIC, "third");
+	assert_int_equal(check(kit, KIT_TOPIC, &s, &err), 0);
+
+	publish_one_each(kit, again, "first");
+	assert_int_equal(check(kit, again, &s, &err), -1); /* ends before them */
+	assert_int_equal(err.kind, ERR_REJECT);
+	publish_one_each(kit, again, "another");
+	assert_int_equal(check(kit, again, &s, &err), -1);
+	assert_int_equal(err.kind, ERR_REJECT);
+	for (size_t i = 1; i < s.n; i++)
+		s.list[i].mark[0] = '\0'; /* planned by a release that made none */
+	assert_int_equal(check(kit, again, &s, &err), 0);
 	kafka_spans_release(&s);
 }
 
@@ -200,6 +250,7 @@ static void a_replica_that_lags_does_not_end_a_span(void **state)
 static void what_is_deleted_before_it_is_read_is_counted(void **state)
 {
 	const struct kafka_span span = {.partition = 0, .from = 0, .to = SEEN + BIG_ALL};
+	struct kafka_span early = {.partition = 0, .from = 0, .to = SEEN};
 	struct kit *kit = *state;
 	struct span_reader *r;
 	int64_t last = -1;
@@ -211,7 +262,11 @@ static void what_is_deleted_before_it_is_read_is_counted(void **state)
 	n = read_on(r, 0, SEEN, LONG_MS, &last, &rc);
 	assert_int_equal(n, SEEN);
 	assert_int_equal(span_reader_lost(r, 0), 0);
+	assert_int_equal(kafka_spans_mark(&kit->conf, KIT_TOPIC, &early, 1, &err), 0);
+	assert_string_not_equal(early.mark, "");
 	publish_to_first(kit, BIG_ALL, BIG);
+	assert_int_equal(
+		kafka_spans_check(&kit->conf, KIT_TOPIC, &early, 1, &err), 0); /* it is the same log */
 	n = read_on(r, n, INT_MAX, LONG_MS, &last, &rc);
 	assert_int_equal(rc, SPAN_END);
 	assert_int_equal(last, span.to - 1);
@@ -309,7 +364,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KIT_CASE(what_was_there_is_read_once_and_no_more),
 		KIT_CASE(parts_of_partitions_are_read),
-		KIT_CASE(a_log_that_ends_before_the_span_gives_nothing),
+		KIT_CASE(a_log_that_ends_before_the_span_is_refused),
+		KIT_CASE(a_log_that_was_made_anew_is_told_from_the_one_that_was_there),
 		KIT_CASE(a_replica_that_lags_does_not_end_a_span),
 		KIT_CASE(what_is_deleted_before_it_is_read_is_counted),
 		KIT_CASE(a_broker_without_look_up_by_time_is_read_whole),

@@ -36,17 +36,27 @@ PARTS = {
 }
 PART = os.environ.get("WXBUS_TEST_PART", "")
 KAFKA_KIND = os.environ.get("WXBUS_TEST_KAFKA", "real")
+FULL_SIZE = os.environ.get("WXBUS_TEST_LONG") == "yes"
 
 
 def pytest_report_header(config):
     return f"kafka: {KAFKA_KIND}, programs: {paths.build_dir()}"
 
 
+def _leave_out(config, items, unwanted):
+    config.hook.pytest_deselected(items=[item for item in items if unwanted(item)])
+    items[:] = [item for item in items if not unwanted(item)]
+
+
+def _part_of(item):
+    return next(name for name, files in PARTS.items() if item.path.name.startswith(files))
+
+
 def pytest_collection_modifyitems(config, items):
     if PART:
-        part = [next(name for name, files in PARTS.items() if item.path.name.startswith(files)) for item in items]
-        config.hook.pytest_deselected(items=[item for item, name in zip(items, part) if name != PART])
-        items[:] = [item for item, name in zip(items, part) if name == PART]
+        _leave_out(config, items, lambda item: _part_of(item) != PART)
+    if not FULL_SIZE:
+        _leave_out(config, items, lambda item: item.get_closest_marker("long_only"))
     if KAFKA_KIND == "real":
         return
     for item in items:
@@ -57,7 +67,7 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(scope="session")
 def long():
     """True: every scenario at its full size."""
-    return os.environ.get("WXBUS_TEST_LONG") == "yes"
+    return FULL_SIZE
 
 
 @pytest.fixture(scope="session")

@@ -185,6 +185,45 @@ def test_what_retention_deletes_before_it_is_read_is_told(deployment):
     assert line.split()[-1] == "100%"
 
 
+def make_again(deployment, topic, account, count):
+    """The topic with other events of the same account, more of them than it had."""
+    servers, name = deployment.kafka.bootstrap_servers, deployment.topic(topic)
+    partitions = len(topics.end_offsets(servers, [name]))
+    topics.delete_topic(servers, name)
+    topics.create_topic(servers, name, partitions)
+    write(deployment, account, count, int(time.time() * 1000) - HOUR_MS, 1, topic=topic)
+
+
+@pytest.mark.real_kafka
+@pytest.mark.parametrize("running", (False, pytest.param(True, marks=pytest.mark.long_only)), ids=("paused", "running"))
+def test_a_source_that_is_made_again_is_not_replayed(deployment, running):
+    """Other events stand at the offsets that were planned."""
+    account, group = "wx" + secrets.token_hex(8), "probe.test"
+    ids = write(deployment, account, 60, int(time.time() * 1000) - HOUR_MS, 1, topic="messages.test")
+    old = replay.newest(deployment, group)
+    with replay.running(deployment, "run", group, "--redo", "--account", account, "--rate", "3") as process:
+        wait_until(lambda: (run := replay.newest(deployment, group)) != old and replay.written(deployment, run), margin(30),
+                   "a part of it")
+        run = replay.newest(deployment, group)
+        if not running:
+            replay.command(deployment, "pause", run)
+            process.wait(margin(30))
+        make_again(deployment, "messages.test", account, 300)
+        if running:
+            said, _ = process.communicate(timeout=margin(60))
+            assert process.returncode == 1 and "made again" in said, said
+    resumed = replay.command(deployment, "resume", run, check=False)
+    assert resumed.returncode == 1 and "made again" in resumed.stderr.splitlines()[-1], resumed.stderr
+    status = replay.status(deployment, run)
+    assert status["state"] == "interrupted" and "made again" in status["error"]
+    given = [record.event_id for record in handed_over(deployment, group) if record.headers["wxbus-replay"] == run]
+    assert 0 < len(given) == len(set(given)) < 60 and set(given) <= set(ids)
+    replay.command(deployment, "cancel", run)
+    again = replay.command(deployment, "run", group, "--redo", "--account", account, "--rate", "100000", "--json")
+    assert json.loads(again.stdout)["events"] == 300
+    make_again(deployment, "messages.test", account, 0)     # others count what is there
+
+
 @pytest.mark.real_kafka
 def test_one_that_was_cancelled_as_its_process_was_killed_can_be_ended(deployment):
     account = "wx" + secrets.token_hex(8)

@@ -277,6 +277,8 @@ static int make_replay(struct work *w, struct replay *r, struct err *err)
 	int rc = replay_spans(
 		&w->settings.kafka, w->source, &o->filter, o->missing ? w->group : NULL, &spans, err);
 
+	if (rc == 0 && (rc = kafka_spans_mark(&w->settings.kafka, w->source, spans.list, spans.n, err)) < 0)
+		kafka_spans_release(&spans);
 	if (rc < 0)
 		return rc;
 	*r = (struct replay){.group = o->decision.group,

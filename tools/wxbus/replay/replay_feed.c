@@ -29,6 +29,7 @@
 #define AGAIN_MS   1000
 #define MARGIN_MS  (10LL * 60 * 1000) /* between the clocks of two operators' machines */
 #define BURST_MS   200                /* what a rate may catch up on */
+#define CHECK_MS   5000               /* nothing is sent so long after the source was known again */
 
 /* A place on the source that is on the target already. */
 struct place {
@@ -63,7 +64,7 @@ struct feed {
 	struct under_way *under_way;
 	struct written *written; /* by processes before */
 	struct arena written_arena, arena;
-	int64_t leased_until_ms, note_at_ms, ask_at_ms, turn_at_us;
+	int64_t leased_until_ms, note_at_ms, ask_at_ms, check_at_ms, turn_at_us;
 	int64_t ahead;    /* as last asked; -1: not yet */
 	int64_t sent;     /* by us, so far ... */
 	int64_t asked_at; /* ... and of these on the target, when that was asked */
@@ -197,6 +198,25 @@ static int ask_ahead(struct feed *f, struct err *err)
 	return rc;
 }
 
+static int say_source(const struct feed *f, int rc, struct err *err)
+{
+	return rc < 0 ? err_prefix(err, "%s", f->r->source) : 0;
+}
+
+/* What stands at the offsets planned is what was planned, as long as the source is the topic that it was. */
+static int know_source(struct feed *f, struct err *err)
+{
+	struct kafka_span *spans = xcalloc(f->r->n_parts, sizeof(*spans));
+	int rc;
+
+	for (size_t i = 0; i < f->r->n_parts; i++)
+		spans[i] = f->r->parts[i].span;
+	rc = kafka_spans_check(f->o->kafka, f->r->source, spans, f->r->n_parts, err);
+	free(spans);
+	f->check_at_ms = clock_mono_ms() + CHECK_MS;
+	return say_source(f, rc, err);
+}
+
 /* What has to be done in time, whatever else goes on. */
 static int look_after(struct feed *f, struct err *err)
 {
@@ -256,8 +276,13 @@ static int wait_for_turn(struct feed *f, struct err *err)
 			return 1;
 		now_us = clock_mono_us();
 		if (now_us >= f->turn_at_us && clock_mono_ms() < f->leased_until_ms &&
-			f->ahead + f->sent - f->asked_at < REPLAY_AHEAD_MAX)
-			break;
+			f->ahead + f->sent - f->asked_at < REPLAY_AHEAD_MAX) {
+			if (clock_mono_ms() < f->check_at_ms)
+				break;
+			if ((rc = know_source(f, err)) < 0)
+				return rc;
+			continue;
+		}
 		clock_sleep_ms(STEP_MS);
 	}
 	if (f->turn_at_us < now_us - BURST_MS * 1000LL)
@@ -362,12 +387,14 @@ static int read_and_send(struct feed *f, struct err *err)
 
 	while (rc == 0 && got != SPAN_END && !wants_to_end(f)) {
 		got = span_reader_next(f->reader, READ_MS, &record, err);
-		rc = got < 0 ? got : look_after(f, err);
+		rc = got < 0 ? say_source(f, got, err) : look_after(f, err);
 		if (rc == 0 && got == 0)
 			rc = decide(f, record, err);
 		arena_reset(&f->arena);
 	}
-	return rc != 0 ? rc : got != SPAN_END;
+	if (rc == 0 && got == SPAN_END)
+		return know_source(f, err); /* what was sent last, too, was of it */
+	return rc != 0 ? rc : 1;
 }
 
 /* What is under way ends, one way or the other, in the producer's time. */
@@ -427,7 +454,8 @@ static int open_feed(struct feed *f, struct err *err)
 	pthread_mutex_init(&f->lock, NULL);
 	f->offsets = offsets_new();
 	f->under_way = xcalloc(f->r->n_parts, sizeof(*f->under_way));
-	if ((rc = look_up_written(f, err)) < 0 || (rc = open_reader(f, err)) < 0 ||
+	if ((rc = know_source(f, err)) < 0 || (rc = look_up_written(f, err)) < 0 ||
+		(rc = open_reader(f, err)) < 0 ||
 		(rc = backlog_new(&f->backlog, conf, f->o->group, f->r->target, err)) < 0 ||
 		(rc = producer_new(&f->producer, conf, &options, err)) < 0 ||
 		(rc = producer_warm(f->producer, (const char *const[]){f->r->target}, 1, WARM_MS, err)) < 0)

@@ -30,12 +30,13 @@ static const char sql_add[] =
 	"openid, since_ms, until_ms, rate, by_whom, note, left_at) "
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, now())";
 static const char sql_add_part[] = "INSERT INTO replay_partitions (replay_id, source_partition, from_offset, "
-				   "to_offset, next_offset) VALUES ($1, $2, $3, $4, $3)";
+				   "to_offset, next_offset, mark) VALUES ($1, $2, $3, $4, $3, $5)";
 static const char sql_open[] =
 	"SELECT replay_id, by_whom FROM replays WHERE target = $1 AND ended_at IS NULL";
 static const char sql_find[] = "SELECT " COLUMNS " FROM replays WHERE replay_id = $1";
-static const char sql_parts[] = "SELECT source_partition, from_offset, to_offset, next_offset, events, lost "
-				"FROM replay_partitions WHERE replay_id = $1 ORDER BY source_partition";
+static const char sql_parts[] =
+	"SELECT source_partition, from_offset, to_offset, next_offset, events, lost, "
+	"coalesce(mark, '') FROM replay_partitions WHERE replay_id = $1 ORDER BY source_partition";
 static const char sql_list[] =
 	"SELECT " COLUMNS ", p.from_sum, p.to_sum, p.next_sum, p.event_sum, p.lost_sum FROM replays "
 	"JOIN LATERAL (SELECT sum(from_offset)::bigint AS from_sum, "
@@ -181,7 +182,7 @@ static int insert(struct replay_store *s, const struct replay *r, struct err *er
 		const struct kafka_span *span = &r->parts[i].span;
 
 		rc = PG_EXEC(s->pg, sql_add_part, NULL, err, pg_text(r->id), pg_int8(span->partition),
-			pg_int8(span->from), pg_int8(span->to));
+			pg_int8(span->from), pg_int8(span->to), pg_text(span->mark[0] ? span->mark : NULL));
 	}
 	return rc;
 }
@@ -251,13 +252,15 @@ static int read_parts(struct replay_store *s, struct arena *arena, struct replay
 		return rc;
 	r->n_parts = (size_t)pg_rows(res);
 	r->parts = arena_alloc(arena, (r->n_parts + 1) * sizeof(*r->parts));
-	for (int i = 0; i < pg_rows(res); i++)
+	for (int i = 0; i < pg_rows(res); i++) {
 		r->parts[i] = (struct replay_part){.span = {.partition = (int32_t)pg_value_int(res, i, 0),
 							   .from = pg_value_int(res, i, 1),
 							   .to = pg_value_int(res, i, 2)},
 			.next = pg_value_int(res, i, 3),
 			.events = pg_value_int(res, i, 4),
 			.lost = pg_value_int(res, i, 5)};
+		(void)str_copy(r->parts[i].span.mark, KAFKA_MARK_SIZE, pg_value(res, i, 6));
+	}
 	pg_result_free(&res);
 	return 0;
 }
