@@ -14,7 +14,7 @@ struct entry {
 	int64_t offset;
 	int64_t since_ms;
 	uint32_t bytes;
-	bool settled;
+	bool settled, patient;
 };
 
 struct partition {
@@ -23,7 +23,7 @@ struct partition {
 	uint64_t generation;
 	struct entry *entries; /* rising offsets; the head is the oldest not yet stored */
 	size_t head, n, size;
-	size_t pending, bytes;
+	size_t pending, patient, bytes;
 	size_t running;
 };
 
@@ -90,7 +90,7 @@ void offsets_open(struct offsets *o, int32_t number)
 	}
 	p->open = true;
 	p->generation = ++o->generations;
-	p->head = p->n = p->pending = p->bytes = p->running = 0;
+	p->head = p->n = p->pending = p->patient = p->bytes = p->running = 0;
 	pthread_mutex_unlock(&o->lock);
 }
 
@@ -108,8 +108,10 @@ void offsets_close(struct offsets *o, int32_t number, int64_t wait_ms)
 	pthread_mutex_unlock(&o->lock);
 }
 
-static void append(struct partition *p, int64_t offset, uint32_t bytes, int64_t since_ms)
+static void append(struct partition *p, const struct offset_record *r)
 {
+	uint32_t bytes = r->bytes < UINT32_MAX ? (uint32_t)r->bytes : UINT32_MAX;
+
 	if (p->head > 0 && p->head + p->n == p->size) {
 		memmove(p->entries, p->entries + p->head, p->n * sizeof(*p->entries));
 		p->head = 0;
@@ -118,13 +120,14 @@ static void append(struct partition *p, int64_t offset, uint32_t bytes, int64_t 
 		p->size = p->size ? p->size * 2 : 64;
 		p->entries = xrealloc(p->entries, p->size * sizeof(*p->entries));
 	}
-	p->entries[p->head + p->n++] = (struct entry){.offset = offset, .since_ms = since_ms, .bytes = bytes};
+	p->entries[p->head + p->n++] = (struct entry){
+		.offset = r->offset, .since_ms = r->since_ms, .bytes = bytes, .patient = r->patient};
 	p->pending++;
+	p->patient += r->patient;
 	p->bytes += bytes;
 }
 
-bool offsets_add(struct offsets *o, int32_t number, int64_t offset, size_t bytes, int64_t since_ms,
-	struct offset_ticket *out)
+bool offsets_add(struct offsets *o, int32_t number, const struct offset_record *r, struct offset_ticket *out)
 {
 	struct partition *p;
 	bool open;
@@ -133,8 +136,8 @@ bool offsets_add(struct offsets *o, int32_t number, int64_t offset, size_t bytes
 	p = find(o, number);
 	open = p && p->open;
 	if (open) {
-		append(p, offset, bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX, since_ms);
-		*out = (struct offset_ticket){number, offset, p->generation};
+		append(p, r);
+		*out = (struct offset_ticket){number, r->offset, p->generation};
 	}
 	pthread_mutex_unlock(&o->lock);
 	return open;
@@ -192,6 +195,7 @@ void offsets_end(struct offsets *o, const struct offset_ticket *t, bool settled)
 		if (e && settled && !e->settled) {
 			e->settled = true;
 			p->pending--;
+			p->patient -= e->patient;
 			p->bytes -= e->bytes;
 		}
 		if (--p->running == 0)
@@ -219,13 +223,13 @@ bool offsets_advanced(struct offsets *o, int32_t number, int64_t *offset_out)
 
 struct offsets_load offsets_load(struct offsets *o, int32_t number)
 {
-	struct offsets_load load = {0, 0, 0};
+	struct offsets_load load = {0, 0, 0, 0};
 	struct partition *p;
 
 	pthread_mutex_lock(&o->lock);
 	p = find(o, number);
 	if (p)
-		load = (struct offsets_load){p->pending, p->bytes, p->n};
+		load = (struct offsets_load){p->pending, p->patient, p->bytes, p->n};
 	pthread_mutex_unlock(&o->lock);
 	return load;
 }

@@ -25,10 +25,15 @@ struct offset_ticket {
 	uint64_t generation;
 };
 
-/* A record was read, of which so many bytes are held, and which waits since `since_ms` (wall clock); offsets
- * of one partition rise. False: the partition is not open. */
-bool offsets_add(struct offsets *o, int32_t partition, int64_t offset, size_t bytes, int64_t since_ms,
-	struct offset_ticket *out);
+struct offset_record {
+	int64_t offset;   /* those of one partition rise */
+	size_t bytes;     /* held of it */
+	int64_t since_ms; /* wall clock: it waits since then */
+	bool patient;     /* it gives way to others of its partition */
+};
+/* A record was read. False: the partition is not open. */
+bool offsets_add(
+	struct offsets *o, int32_t partition, const struct offset_record *r, struct offset_ticket *out);
 /* Work on it begins. False: its partition was closed meanwhile; it is another process's now. */
 bool offsets_begin(struct offsets *o, const struct offset_ticket *t);
 /* May this work, between its steps, go on? */
@@ -41,6 +46,7 @@ bool offsets_advanced(struct offsets *o, int32_t partition, int64_t *offset_out)
 
 struct offsets_load {
 	size_t pending; /* records read and not settled ... */
+	size_t patient; /* ... how many of them are patient ... */
 	size_t bytes;   /* ... and what they hold */
 	size_t span; /* records read from the oldest of them on, settled or not: what a crash brings again */
 };

@@ -9,7 +9,12 @@ static struct offset_ticket add(struct offsets *o, int32_t partition, int64_t of
 {
 	struct offset_ticket t;
 
-	assert_true(offsets_add(o, partition, offset, 10, 1000 + offset, &t));
+	assert_true(offsets_add(o, partition,
+		&(struct offset_record){.offset = offset,
+			.bytes = 10,
+			.since_ms = 1000 + offset,
+			.patient = offset / 2 % 2 == 1},
+		&t));
 	assert_true(offsets_begin(o, &t));
 	return t;
 }
@@ -29,6 +34,7 @@ static void only_the_contiguous_run_is_stored(void **state)
 	offsets_end(o, &t[2], true);
 	assert_false(offsets_advanced(o, 3, &offset));
 	assert_int_equal(offsets_load(o, 3).pending, 2);
+	assert_int_equal(offsets_load(o, 3).patient, 1); /* of 10 and 14 the first */
 	assert_int_equal(offsets_load(o, 3).bytes, 20);
 	assert_int_equal(offsets_load(o, 3).span, 4);
 	offsets_end(o, &t[0], true);
@@ -38,6 +44,7 @@ static void only_the_contiguous_run_is_stored(void **state)
 	offsets_end(o, &t[3], false);
 	assert_false(offsets_advanced(o, 3, &offset));
 	assert_int_equal(offsets_load(o, 3).pending, 1);
+	assert_int_equal(offsets_load(o, 3).patient, 0);
 	assert_int_equal(offsets_load(o, 3).bytes, 10);
 	assert_int_equal(offsets_load(o, 3).span, 1);
 	offsets_free(&o);
@@ -77,7 +84,7 @@ static void a_closed_partition_begins_nothing_and_keeps_what_ended(void **state)
 	(void)state;
 	offsets_open(o, 1);
 	running = add(o, 1, 5);
-	assert_true(offsets_add(o, 1, 6, 10, 0, &waiting));
+	assert_true(offsets_add(o, 1, &(struct offset_record){.offset = 6, .bytes = 10}, &waiting));
 	before = clock_mono_ms();
 	offsets_close(o, 1, 30);
 	assert_true(clock_mono_ms() - before >= 25);
@@ -86,7 +93,7 @@ static void a_closed_partition_begins_nothing_and_keeps_what_ended(void **state)
 	offsets_end(o, &running, true);
 	assert_true(offsets_advanced(o, 1, &offset));
 	assert_int_equal(offset, 5);
-	assert_false(offsets_add(o, 1, 7, 10, 0, &waiting));
+	assert_false(offsets_add(o, 1, &(struct offset_record){.offset = 7, .bytes = 10}, &waiting));
 	offsets_free(&o);
 }
 

@@ -411,9 +411,11 @@ static void revoked(void *arg, const char *topic, int32_t partition)
 	*p = w->partitions[--w->n_partitions];
 }
 
+/* Behind those that give way there may be others, which are not known before they are read. */
 static bool within(const struct offsets_load *l, size_t pending, size_t bytes, size_t span)
 {
-	return l->pending < pending && l->bytes < bytes && l->span < span;
+	return l->pending - l->patient + l->patient / WORKER_PATIENCE < pending && l->bytes < bytes &&
+	       l->span < span;
 }
 
 /* Stops fetching a partition whose handling does not keep up or whose next record is not due, and goes on
@@ -458,15 +460,17 @@ static void take(struct worker *w, const struct kafka_record *r)
 	struct partition *p = partition_of(w, id_of(w, r->topic, r->partition));
 	int64_t due_ms = w->options.due_ms ? w->options.due_ms(w->options.arg, r) : 0;
 	bool background = p && gives_way(w, p, r);
-	size_t size = job_size(r);
+	const struct offset_record o = {.offset = r->offset,
+		.bytes = job_size(r),
+		.since_ms = waits_since_ms(r, due_ms, background),
+		.patient = background && !in_background(w, p->id)};
 	struct offset_ticket ticket;
 	struct worker_job *j;
 
-	if (!p || !offsets_add(
-			  w->offsets, p->id, r->offset, size, waits_since_ms(r, due_ms, background), &ticket))
+	if (!p || !offsets_add(w->offsets, p->id, &o, &ticket))
 		return; /* taken away meanwhile */
 	atomic_fetch_add(&w->taken, 1);
-	j = job_new(w, r, &ticket, size);
+	j = job_new(w, r, &ticket, o.bytes);
 	j->due_ms = due_ms;
 	j->gives_way = background;
 	if (p->held || (due_ms > 0 && due_ms > clock_wall_ms()))

@@ -16,6 +16,8 @@
 struct worker;
 struct worker_job; /* one record being handled */
 
+#define WORKER_PATIENCE 10
+
 struct worker_options {
 	const char *client_id;
 	const char *group;         /* whole Kafka group id, with the prefix */
@@ -33,7 +35,8 @@ struct worker_options {
 	int threads;
 	int gather_ms; /* as in consumer.h */
 	/* How much of one partition may be read and not settled; beyond any of these it is paused. */
-	size_t most_pending; /* records; 0: 1000 */
+	size_t most_pending; /* records, those that gives_way() tells counted as one for each
+				WORKER_PATIENCE; 0: 1000 */
 	size_t most_bytes;   /* what they hold; 0: 64 MiB */
 	size_t most_span;    /* records from the oldest of them on, settled ones too, for a crash brings them
 				again; 0: 100,000 */

@@ -380,7 +380,7 @@ static void wait_number(atomic_int *n, int wanted)
 	assert_int_equal(atomic_load(n), wanted);
 }
 
-static struct worker *start_with_background(const struct kit *kit, struct turns *t)
+static struct worker *start_with_most(const struct kit *kit, struct turns *t, size_t most_pending)
 {
 	static const char *const topics[] = {KIT_TOPIC, BACKGROUND};
 	struct worker_options options = options_for(NULL);
@@ -389,10 +389,15 @@ static struct worker *start_with_background(const struct kit *kit, struct turns 
 	options.n_topics = options.n_from_beginning = 2;
 	options.n_background = 1;
 	options.gives_way = is_marked;
-	options.most_pending = 0;
+	options.most_pending = most_pending;
 	options.handle = handle_in_turns;
 	options.arg = t;
 	return start_with(kit, &options);
+}
+
+static struct worker *start_with_background(const struct kit *kit, struct turns *t)
+{
+	return start_with_most(kit, t, 0);
 }
 
 static void make_background(const struct kit *kit)
@@ -444,6 +449,46 @@ static void background_records_that_wait_at_the_end_come_again(void **state)
 	atomic_store(&t.hold, false);
 	w = start_with_background(kit, &t);
 	wait_number(&t.ended, BEHIND);
+	worker_free(&w);
+}
+
+#define MOST      30
+#define PARTITION 3
+
+static void publish_behind(const struct kit *kit, const struct kafka_header *mark, int n)
+{
+	struct producer *p = kit_warm_producer(kit);
+	struct kafka_record r = kit_record(KIT_TOPIC, mark ? "replayed" : "live", "1");
+
+	r.partition = PARTITION;
+	r.headers = mark;
+	r.n_headers = mark ? 1 : 0;
+	for (int i = 0; i < n; i++)
+		kit_publish(p, &r);
+	producer_free(&p, 1000);
+}
+
+/* As a live retry behind those of a replay, on one partition of a retry topic. */
+static void more_marked_records_may_wait_than_others_so_that_these_are_read(void **state)
+{
+	const struct kafka_header mark = {MARK, "", 0};
+	struct turns t = {.hold = true};
+	struct kit *kit = *state;
+	struct worker *w;
+
+	make_background(kit);
+	w = start_with_most(kit, &t, MOST);
+	wait_ready(w);
+	publish_behind(kit, &mark, 5 * MOST);
+	publish_behind(kit, NULL, 1);
+	wait_number(&t.others, 1);
+	publish_behind(kit, &mark, 6 * MOST); /* but not any number */
+	publish_behind(kit, NULL, 1);
+	clock_sleep_ms(500);
+	assert_int_equal(atomic_load(&t.others), 1);
+	atomic_store(&t.hold, false);
+	wait_number(&t.others, 2);
+	wait_number(&t.ended, 11 * MOST);
 	worker_free(&w);
 }
 
@@ -529,6 +574,7 @@ int main(void)
 		KIT_CASE(a_partition_that_waited_when_the_group_changed_goes_on_after_it),
 		KIT_CASE(records_of_background_topics_give_way_to_the_others),
 		KIT_CASE(background_records_that_wait_at_the_end_come_again),
+		KIT_CASE(more_marked_records_may_wait_than_others_so_that_these_are_read),
 		KIT_CASE(marked_records_of_other_topics_give_way_and_do_not_come_again),
 		KIT_CASE(a_record_that_is_put_back_holds_its_key_and_no_thread_and_is_not_lost),
 	};

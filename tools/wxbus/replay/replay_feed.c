@@ -371,7 +371,8 @@ static int decide(struct feed *f, const struct kafka_record *record, struct err 
 	read.lost = newly_lost(f, part);
 	if (read.event || read.lost > 0)
 		keep_in_mind(&f->under_way[part], read);
-	offsets_add(f->offsets, record->partition, record->offset, 0, record->timestamp_ms, &ticket);
+	offsets_add(f->offsets, record->partition,
+		&(struct offset_record){.offset = record->offset, .since_ms = record->timestamp_ms}, &ticket);
 	offsets_begin(f->offsets, &ticket);
 	if (to_send)
 		return send_event(f, record, &ticket, err);
