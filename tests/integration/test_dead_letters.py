@@ -176,6 +176,7 @@ def test_killed_while_it_redrives_it_redrives_each_once(deployment, account):
         run.kill()
     assert other.returncode == 1 and "somebody else" in other.stderr
     assert 0 < sum(redriven(deployment, ids).values()) < 30
+    probe.query(deployment, "UPDATE wxbus.dead_letters SET claimed_at = claimed_at - interval '55 s'")  # the last 7 are enough
     decide(deployment, "redrive", "--account", account)
     assert redriven(deployment, ids) == dict.fromkeys(ids, 1)
     wait_for_effects(deployment, ids)
@@ -201,8 +202,8 @@ def test_a_crash_between_claim_and_record_is_resolved_by_what_the_topic_holds(de
     found = {letter["id"]: letter for letter in letters(deployment, "--account", account)}
     decide(deployment, "redrive", found[written]["letter"])
     (run_id,), = probe.query(deployment, "UPDATE wxbus.dead_letters SET state = 'claimed', settled_at = NULL, claimed_at = "
-                                         "now() - interval '1 minute' WHERE event_id = %s RETURNING run_id", written)
-    leave_claim(deployment, found[missing], "1 minute", run_id)
+                                         "now() - interval '2 minutes' WHERE event_id = %s RETURNING run_id", written)
+    leave_claim(deployment, found[missing], "2 minutes", run_id)
     leave_claim(deployment, found[unsure], "8 days", run_id)
     assert [letter["state"] for letter in letters(deployment, "--account", account)] == ["claimed"] * 3
     told, says = decide(deployment, "redrive", "--account", account)
@@ -213,6 +214,25 @@ def test_a_crash_between_claim_and_record_is_resolved_by_what_the_topic_holds(de
     assert told["redriven"] == 1 and not letters(deployment, "--account", account)
     wait_for_effects(deployment, ids)
     mended(deployment, False)
+
+
+def test_what_a_lagging_replica_may_keep_from_being_shown_is_waited_for(deployment, account):
+    """A claim of 40 s: nothing more is written, but what was may be shown later still."""
+    letter_id, = write(deployment, account, "poison")
+    wait_for_letters(deployment, 1, "--account", account)
+    letter, = letters(deployment, "--account", account)
+    (run_id,), = probe.query(deployment, "INSERT INTO wxbus.dead_letter_runs (act, topic, by_whom, letters) VALUES "
+                                         "('redrive', %s, 'test', 1) RETURNING run_id", deployment.topic("probe.dead-letter"))
+    leave_claim(deployment, letter, "40 s", run_id)
+    with subprocess.Popen([str(paths.binary("wxbus")), "dead-letters", "redrive", "probe", "--account", account],
+                          stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                          env=program_environment(deployment.environment("wxbus"))) as run:
+        said = run.stderr.readline()
+        run.kill()
+    assert "until it surely writes no more" in said
+    assert not redriven(deployment, [letter_id])
+    probe.query(deployment, "UPDATE wxbus.dead_letters SET claimed_at = now() - interval '2 minutes' WHERE run_id = %s", run_id)
+    decide(deployment, "drop", "--account", account)
 
 
 def test_a_wrong_command_line_is_told(deployment):
