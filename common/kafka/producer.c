@@ -29,13 +29,22 @@
  * Every record under way is a `delivery` in a list of ours. The library reports each exactly once while its
  * client is polled; whatever it has not reported when the client goes is failed from the list. So done() is
  * called once for each record in every case. Drawback: a lock around each send and each report, held for a
- * few instructions. */
+ * few instructions.
+ *
+ * What a partition has under way is one batch: what comes for it meanwhile is gathered here, and handed over
+ * once that batch is reported. The library would let such records wait too (with idempotence it has no more
+ * than five of a partition under way), but its thread asks the kernel for news in a loop as long as one of
+ * them is older than linger.ms: 22 poll() for each record were counted. And what is gathered makes fewer and
+ * larger requests the longer the broker takes. What was gathered HOLD_MS ago is handed over in any case, so
+ * that the time in which a record is reported stays the library's own and this. Drawback: a copy of each
+ * record that has to wait. */
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 #define PRESET_DELIVERY_MS 1500
 #define PRESET_LINGER_MS   1
 #define PRESET_QUEUED      10000
+#define QUEUED_MAX_KB      131072
 #define POLL_MS            100
 #define PURGE_MS           500  /* for the reports of purged records; they take a few ms */
 #define DESTROY_MS         500  /* beyond it the old client ends on its own thread */
@@ -44,16 +53,45 @@
 #define PUBLISH_PAUSE_MS   20   /* between two attempts when the queue is full or the topic is missing */
 #define PROBE_EVERY_MS     1000 /* asks whether the brokers are back while nothing is under way */
 #define PROBE_MS           50
+#define FULL_PAUSE_MS      1   /* until what the library had no room for is tried again */
+#define HOLD_MS            100 /* looked at every POLL_MS, so a record is held for twice that at most */
 
 struct delivery {
 	struct delivery *prev, *next;
 	struct producer *producer;
+	struct lane *lane; /* NULL: none */
 	producer_done done;
 	void *arg;
+	struct err *failure; /* once reported; NULL: acknowledged. Ours */
+};
+
+/* A copy of a record that waits to be handed over. */
+struct gathered {
+	struct gathered *prev, *next;
+	struct delivery *delivery;
+	int64_t since_mono_ms;
+	struct kafka_record record; /* without headers */
+	rd_kafka_headers_t *headers;
+	char bytes[]; /* topic and NUL, key, value */
+};
+
+/* A partition of a warm topic, by the number of partitions that it had then: with more of them two share a
+ * lane, which costs time and no more. */
+struct lane {
+	int under_way; /* with the library */
+	struct gathered *gathered;
+	bool due; /* in the list of those with something gathered and nothing under way */
+	struct lane *next_due;
+};
+
+struct warm_topic {
+	char *name;
+	struct lane *lanes; /* NULL: the number of partitions is not known yet */
+	int n_lanes;
 };
 
 struct topic_list {
-	char **names;
+	struct warm_topic **topics;
 	size_t n;
 };
 
@@ -71,6 +109,8 @@ struct producer {
 	pthread_mutex_t lock; /* over what follows */
 	struct delivery *under_way;
 	int64_t n_under_way;
+	struct lane *due;
+	size_t gathered_bytes;
 	struct topic_list warmed;
 	char last_error[160];
 
@@ -78,9 +118,11 @@ struct producer {
 	atomic_int_fast64_t rebuilds;
 	atomic_int_fast64_t last_ack_mono_ms;
 	atomic_bool stopping;
-	int64_t flush_until_ms; /* set before stopping */
-	int64_t probed_ms;      /* the thread's own */
-	bool in_doubt;          /* the thread's own: what rk acknowledges is not believed */
+	int64_t flush_until_ms;    /* set before stopping */
+	int64_t probed_ms;         /* the thread's own */
+	int64_t looked_mono_ms;    /* the thread's own: for what is held too long */
+	bool in_doubt;             /* the thread's own: what rk acknowledges is not believed */
+	struct delivery *reported; /* the thread's own: whose done() is to be run */
 	pthread_t thread;
 };
 
@@ -93,31 +135,65 @@ static struct delivery *delivery_new(struct producer *p, producer_done done, voi
 	d->producer = p;
 	d->done = done;
 	d->arg = arg;
-	pthread_mutex_lock(&p->lock);
-	DL_APPEND(p->under_way, d);
-	p->n_under_way++;
-	pthread_mutex_unlock(&p->lock);
 	return d;
 }
 
-static void delivery_forget(struct delivery *d)
+/* Under the lock. */
+static void delivery_begin(struct producer *p, struct delivery *d)
+{
+	DL_APPEND(p->under_way, d);
+	p->n_under_way++;
+}
+
+/* Under the lock. */
+static void lane_settle(struct producer *p, struct lane *lane)
+{
+	if (lane->under_way > 0 || !lane->gathered || lane->due)
+		return;
+	lane->due = true;
+	LL_PREPEND2(p->due, lane, next_due);
+}
+
+/* It is no longer under way. */
+static void delivery_end(struct delivery *d)
 {
 	struct producer *p = d->producer;
 
 	pthread_mutex_lock(&p->lock);
 	DL_DELETE(p->under_way, d);
 	p->n_under_way--;
+	if (d->lane) {
+		d->lane->under_way--;
+		lane_settle(p, d->lane);
+	}
 	pthread_mutex_unlock(&p->lock);
-	free(d);
 }
 
+/* The thread's, like the next. */
 static void delivery_report(struct delivery *d, const struct err *failure)
 {
-	producer_done done = d->done;
-	void *arg = d->arg;
+	struct producer *p = d->producer;
 
-	delivery_forget(d);
-	done(arg, failure);
+	delivery_end(d);
+	d->failure = NULL;
+	if (failure) {
+		d->failure = xmalloc(sizeof(*failure));
+		*d->failure = *failure;
+	}
+	DL_APPEND(p->reported, d);
+}
+
+/* Apart from the reports: to wake those who wait takes longer than to hand over what is next. */
+static void tell_reported(struct producer *p)
+{
+	struct delivery *all = p->reported, *d, *next;
+
+	p->reported = NULL;
+	DL_FOREACH_SAFE (all, d, next) {
+		d->done(d->arg, d->failure);
+		free(d->failure);
+		free(d);
+	}
 }
 
 /* Once the library can no longer report them. */
@@ -214,11 +290,290 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* ---- handing over to the library ---- */
+
+static int being_rebuilt(struct err *err)
+{
+	return err_set(err, ERR_RETRY, 0, "the producer is being rebuilt");
+}
+
+static rd_kafka_headers_t *make_headers(const struct kafka_record *r)
+{
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(r->n_headers);
+	size_t i;
+
+	for (i = 0; i < r->n_headers; i++)
+		rd_kafka_header_add(headers, r->headers[i].name, -1, r->headers[i].value,
+			(ssize_t)r->headers[i].value_len);
+	return headers;
+}
+
+/* rd_kafka_producev() and not rd_kafka_produceva(), which frees headers twice if the partition does not exist
+ * (before 2.12). Its macros take pointers without const; with F_COPY nothing is written through them. The
+ * headers are the library's once it has taken the record. */
+static rd_kafka_resp_err_t hand_over(
+	rd_kafka_t *rk, const struct kafka_record *r, rd_kafka_headers_t *headers, struct delivery *d)
+{
+	union {
+		const void *in;
+		void *out;
+	} key = {.in = r->key}, value = {.in = r->value};
+
+	return rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(r->topic), RD_KAFKA_V_PARTITION(r->partition),
+		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.out, r->key_len),
+		RD_KAFKA_V_VALUE(value.out, r->value_len), RD_KAFKA_V_TIMESTAMP(r->timestamp_ms),
+		RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(d), RD_KAFKA_V_END);
+}
+
+static int not_accepted(struct err *err, rd_kafka_resp_err_t code)
+{
+	return kafka_err_set(err, is_rejected(code) ? ERR_REJECT : ERR_RETRY, code, "not accepted");
+}
+
+/* ---- warm topics: only ever added, each stays where it is ---- */
+
+static size_t n_warmed(struct producer *p)
+{
+	size_t n;
+
+	pthread_mutex_lock(&p->lock);
+	n = p->warmed.n;
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
+static struct warm_topic *warmed_at(struct producer *p, size_t i)
+{
+	struct warm_topic *t;
+
+	pthread_mutex_lock(&p->lock);
+	t = p->warmed.topics[i];
+	pthread_mutex_unlock(&p->lock);
+	return t;
+}
+
+/* ---- gathering ---- */
+
+/* Under the lock. NULL: the record has none, and is handed over as it comes. */
+static struct lane *lane_of(const struct producer *p, const struct kafka_record *r)
+{
+	const struct warm_topic *t = NULL;
+	size_t i;
+
+	for (i = 0; i < p->warmed.n && !t; i++)
+		if (strcmp(p->warmed.topics[i]->name, r->topic) == 0)
+			t = p->warmed.topics[i];
+	if (!t || !t->lanes || !r->key || r->partition >= t->n_lanes)
+		return NULL;
+	if (r->partition >= 0)
+		return &t->lanes[r->partition];
+	return &t->lanes[rd_kafka_msg_partitioner_murmur2_random(
+		NULL, r->key, r->key_len, t->n_lanes, NULL, NULL)];
+}
+
+static const void *copy_to(char **w, const void *bytes, size_t len)
+{
+	void *at = *w;
+
+	if (!bytes)
+		return NULL;
+	memcpy(at, bytes, len);
+	*w += len;
+	return at;
+}
+
+static struct gathered *gathered_new(
+	const struct kafka_record *r, rd_kafka_headers_t *headers, struct delivery *d)
+{
+	size_t topic_len = strlen(r->topic) + 1;
+	struct gathered *g = xmalloc(sizeof(*g) + topic_len + r->key_len + r->value_len);
+	char *w = g->bytes;
+
+	g->delivery = d;
+	g->since_mono_ms = clock_mono_ms();
+	g->headers = headers;
+	g->record = *r;
+	g->record.topic = copy_to(&w, r->topic, topic_len);
+	g->record.key = copy_to(&w, r->key, r->key_len);
+	g->record.value = copy_to(&w, r->value, r->value_len);
+	return g;
+}
+
+static size_t gathered_bytes(const struct kafka_record *r)
+{
+	return r->key_len + r->value_len;
+}
+
+/* Under the lock. False: there is no room. */
+static bool gather(
+	struct producer *p, const struct kafka_record *r, rd_kafka_headers_t *headers, struct delivery *d)
+{
+	struct gathered *g;
+
+	if (p->n_under_way >= p->max_queued ||
+		p->gathered_bytes + gathered_bytes(r) > (size_t)QUEUED_MAX_KB * 1024)
+		return false;
+	g = gathered_new(r, headers, d);
+	DL_APPEND(d->lane->gathered, g);
+	p->gathered_bytes += gathered_bytes(r);
+	delivery_begin(p, d);
+	return true;
+}
+
+/* All of it, which counts as under way from now on: what comes later stays behind it. */
+static struct gathered *take_gathered(struct producer *p, struct lane *lane)
+{
+	struct gathered *all, *g;
+
+	pthread_mutex_lock(&p->lock);
+	all = lane->gathered;
+	lane->gathered = NULL;
+	if (lane->due)
+		LL_DELETE2(p->due, lane, next_due);
+	lane->due = false;
+	DL_FOREACH (all, g) {
+		lane->under_way++;
+		p->gathered_bytes -= gathered_bytes(&g->record);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return all;
+}
+
+static void put_back(struct producer *p, struct lane *lane, struct gathered *rest)
+{
+	struct gathered *g;
+
+	pthread_mutex_lock(&p->lock);
+	DL_FOREACH (rest, g) {
+		lane->under_way--;
+		p->gathered_bytes += gathered_bytes(&g->record);
+	}
+	DL_CONCAT(rest, lane->gathered);
+	lane->gathered = rest;
+	lane_settle(p, lane);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void gathered_fail(struct gathered *g, const struct err *failure)
+{
+	rd_kafka_headers_destroy(g->headers);
+	delivery_report(g->delivery, failure);
+	free(g);
+}
+
+/* The rest: what the library's queue has no room for. */
+static struct gathered *hand_over_all(rd_kafka_t *rk, struct gathered *all)
+{
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+	struct gathered *g, *next;
+	struct err refused;
+
+	DL_FOREACH_SAFE (all, g, next) {
+		code = hand_over(rk, &g->record, g->headers, g->delivery);
+		if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			break;
+		DL_DELETE(all, g);
+		if (code) {
+			not_accepted(&refused, code);
+			gathered_fail(g, &refused);
+		} else {
+			free(g);
+		}
+	}
+	return all;
+}
+
+/* False: the library has no room for what is left. */
+static bool serve_lane(struct producer *p, struct lane *lane)
+{
+	struct gathered *rest = hand_over_all(p->rk, take_gathered(p, lane));
+
+	if (rest)
+		put_back(p, lane, rest);
+	return !rest;
+}
+
+static struct lane *first_due(struct producer *p)
+{
+	struct lane *lane;
+
+	pthread_mutex_lock(&p->lock);
+	lane = p->due;
+	pthread_mutex_unlock(&p->lock);
+	return lane;
+}
+
+/* Under the lock. */
+static bool is_held_since(const struct lane *lane, int64_t mono_ms)
+{
+	return lane->gathered && lane->gathered->since_mono_ms <= mono_ms;
+}
+
+/* Any lane of which something was gathered then or before. */
+static struct lane *held_since(struct producer *p, int64_t mono_ms)
+{
+	struct lane *found = NULL;
+	struct warm_topic *t;
+	size_t i;
+	int l;
+
+	pthread_mutex_lock(&p->lock);
+	for (i = 0; i < p->warmed.n && !found; i++)
+		for (t = p->warmed.topics[i], l = 0; l < t->n_lanes && !found; l++)
+			if (is_held_since(&t->lanes[l], mono_ms))
+				found = &t->lanes[l];
+	pthread_mutex_unlock(&p->lock);
+	return found;
+}
+
+/* The thread's, like the next. False: the library has no room for what is left. */
+static bool serve_due(struct producer *p)
+{
+	struct lane *lane;
+
+	while ((lane = first_due(p)) != NULL)
+		if (!serve_lane(p, lane))
+			return false;
+	return true;
+}
+
+static void serve_held(struct producer *p)
+{
+	int64_t now = clock_mono_ms();
+	struct lane *lane;
+
+	if (now - p->looked_mono_ms < POLL_MS)
+		return;
+	p->looked_mono_ms = now;
+	while ((lane = held_since(p, now - HOLD_MS)) != NULL)
+		if (!serve_lane(p, lane))
+			return;
+}
+
+static void fail_lane(struct producer *p, struct lane *lane)
+{
+	struct gathered *all = take_gathered(p, lane), *g, *next;
+	struct err gone;
+
+	being_rebuilt(&gone);
+	DL_FOREACH_SAFE (all, g, next)
+		gathered_fail(g, &gone);
+}
+
+/* The library's client is about to go, and nobody sends. */
+static void fail_gathered(struct producer *p)
+{
+	struct lane *lane;
+
+	while ((lane = held_since(p, INT64_MAX)) != NULL)
+		fail_lane(p, lane);
+}
+
 /* ---- making and ending the library's client ---- */
 
 static int client_make(struct producer *p, rd_kafka_t **out, struct err *err)
 {
-	char timeout[24], linger[24], queued[24];
+	char timeout[24], linger[24], queued[24], queued_kb[24];
 	const struct kafka_property own[] = {
 		{"enable.idempotence", "true"},
 		{"acks", "all"},
@@ -226,7 +581,7 @@ static int client_make(struct producer *p, rd_kafka_t **out, struct err *err)
 		{"message.timeout.ms", timeout},
 		{"linger.ms", linger},
 		{"queue.buffering.max.messages", queued},
-		{"queue.buffering.max.kbytes", "131072"},
+		{"queue.buffering.max.kbytes", queued_kb},
 		/* A request without an answer ends its connection after so long; the library's minute would
 		 * keep a producer on a dead connection long after the broker is back. */
 		{"socket.timeout.ms", "3000"},
@@ -237,6 +592,7 @@ static int client_make(struct producer *p, rd_kafka_t **out, struct err *err)
 	snprintf(timeout, sizeof(timeout), "%lld", (long long)p->delivery_timeout_ms);
 	snprintf(linger, sizeof(linger), "%d", p->linger_ms);
 	snprintf(queued, sizeof(queued), "%d", p->max_queued);
+	snprintf(queued_kb, sizeof(queued_kb), "%d", QUEUED_MAX_KB);
 	rk_conf = kafka_client_conf(&p->conf, p->client_id, own, ARRAY_LEN(own), err);
 	if (!rk_conf)
 		return -1;
@@ -255,7 +611,9 @@ static void client_end(struct producer *p, rd_kafka_t *rk)
 		rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 	while (rd_kafka_outq_len(rk) > 0 && clock_mono_ms() < until)
 		rd_kafka_poll(rk, 10);
+	fail_gathered(p);
 	fail_under_way(p);
+	tell_reported(p);
 	/* Nothing of it is waited for any more; senders wait for the next one. */
 	kafka_client_destroy(&rk, 0, atomic_load(&p->stopping) ? DESTROY_MS : 0);
 }
@@ -280,17 +638,31 @@ static void client_give(struct producer *p, rd_kafka_t *rk)
 
 /* ---- topics ---- */
 
-static void remember_topic(struct producer *p, const char *topic)
+static struct warm_topic *remember_topic(struct producer *p, const char *topic)
 {
+	struct warm_topic *t = NULL;
 	size_t i;
 
 	pthread_mutex_lock(&p->lock);
-	for (i = 0; i < p->warmed.n; i++)
-		if (strcmp(p->warmed.names[i], topic) == 0)
-			break;
-	if (i == p->warmed.n) {
-		p->warmed.names = xrealloc(p->warmed.names, (i + 1) * sizeof(char *));
-		p->warmed.names[p->warmed.n++] = xstrdup(topic);
+	for (i = 0; i < p->warmed.n && !t; i++)
+		if (strcmp(p->warmed.topics[i]->name, topic) == 0)
+			t = p->warmed.topics[i];
+	if (!t) {
+		t = xcalloc(1, sizeof(*t));
+		t->name = xstrdup(topic);
+		p->warmed.topics = xrealloc(p->warmed.topics, (i + 1) * sizeof(t));
+		p->warmed.topics[p->warmed.n++] = t;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return t;
+}
+
+static void make_lanes(struct producer *p, struct warm_topic *t, int partitions)
+{
+	pthread_mutex_lock(&p->lock);
+	if (!t->lanes) {
+		t->lanes = xcalloc((size_t)partitions, sizeof(*t->lanes));
+		t->n_lanes = partitions;
 	}
 	pthread_mutex_unlock(&p->lock);
 }
@@ -313,10 +685,11 @@ static int check_metadata(const struct rd_kafka_metadata *md, struct err *err)
 }
 
 /* One request; the library keeps what it learns. */
-static int learn_topic(rd_kafka_t *rk, const char *topic, int timeout_ms, struct err *err)
+static int learn_topic(
+	struct producer *p, rd_kafka_t *rk, struct warm_topic *topic, int timeout_ms, struct err *err)
 {
 	const struct rd_kafka_metadata *md = NULL;
-	rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic, NULL);
+	rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic->name, NULL);
 	rd_kafka_resp_err_t code;
 	int rc;
 
@@ -327,18 +700,15 @@ static int learn_topic(rd_kafka_t *rk, const char *topic, int timeout_ms, struct
 		rc = kafka_err_set(err, ERR_RETRY, code, "no metadata");
 	else
 		rc = check_metadata(md, err);
+	if (rc == 0)
+		make_lanes(p, topic, md->topics[0].partition_cnt);
 	if (md)
 		rd_kafka_metadata_destroy(md);
 	rd_kafka_topic_destroy(rkt);
 	return rc;
 }
 
-static int being_rebuilt(struct err *err)
-{
-	return err_set(err, ERR_RETRY, 0, "the producer is being rebuilt");
-}
-
-static int warm_topic(struct producer *p, const char *topic, int64_t until_ms, struct err *err)
+static int warm_topic(struct producer *p, struct warm_topic *topic, int64_t until_ms, struct err *err)
 {
 	int64_t left;
 	int rc;
@@ -348,13 +718,13 @@ static int warm_topic(struct producer *p, const char *topic, int64_t until_ms, s
 		if (left > WARM_SLICE_MS)
 			left = WARM_SLICE_MS;
 		pthread_rwlock_rdlock(&p->client_lock);
-		rc = p->rk ? learn_topic(p->rk, topic, left > 0 ? (int)left : 0, err) : being_rebuilt(err);
+		rc = p->rk ? learn_topic(p, p->rk, topic, left > 0 ? (int)left : 0, err) : being_rebuilt(err);
 		pthread_rwlock_unlock(&p->client_lock);
 		if (rc == 0)
 			return 0;
 		left = until_ms - clock_mono_ms();
 		if (left <= 0)
-			return err_prefix(err, "%s", topic);
+			return err_prefix(err, "%s", topic->name);
 		clock_sleep_ms(left < PUBLISH_PAUSE_MS ? left : PUBLISH_PAUSE_MS);
 	}
 }
@@ -365,11 +735,9 @@ int producer_warm(
 	int64_t until = clock_mono_ms() + timeout_ms;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		remember_topic(p, topics[i]);
-		if (warm_topic(p, topics[i], until, err) < 0)
+	for (i = 0; i < n; i++)
+		if (warm_topic(p, remember_topic(p, topics[i]), until, err) < 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -380,17 +748,10 @@ static void warm_rebuilt(struct producer *p, rd_kafka_t *rk)
 {
 	int64_t until = clock_mono_ms() + WARM_SLICE_MS, left;
 	size_t i, n;
-	char *topic;
 
-	pthread_mutex_lock(&p->lock);
-	n = p->warmed.n;
-	pthread_mutex_unlock(&p->lock);
-	for (i = 0; i < n && (left = until - clock_mono_ms()) > 0; i++) {
-		pthread_mutex_lock(&p->lock);
-		topic = p->warmed.names[i]; /* names are only ever added */
-		pthread_mutex_unlock(&p->lock);
-		learn_topic(rk, topic, (int)left, NULL);
-	}
+	n = n_warmed(p);
+	for (i = 0; i < n && (left = until - clock_mono_ms()) > 0; i++)
+		learn_topic(p, rk, warmed_at(p, i), (int)left, NULL);
 }
 
 static void rebuild(struct producer *p)
@@ -451,16 +812,21 @@ static bool flushed(struct producer *p)
 static void *run(void *arg)
 {
 	struct producer *p = arg;
+	bool all_served = true;
 
 	while (p->rk && !flushed(p)) {
 		bool stopping = atomic_load(&p->stopping);
 
-		rd_kafka_poll(p->rk, stopping ? 10 : POLL_MS);
+		rd_kafka_poll(p->rk, !all_served ? FULL_PAUSE_MS : stopping ? 10 : POLL_MS);
 		/* A client in doubt may still write what is left to be written. */
-		if ((p->in_doubt && !stopping) || rd_kafka_fatal_error(p->rk, NULL, 0))
+		if ((p->in_doubt && !stopping) || rd_kafka_fatal_error(p->rk, NULL, 0)) {
 			rebuild(p);
-		else
-			probe(p);
+			continue;
+		}
+		all_served = serve_due(p);
+		serve_held(p);
+		tell_reported(p);
+		probe(p);
 	}
 	if (p->rk)
 		client_end(p, client_take(p));
@@ -473,9 +839,12 @@ static void release(struct producer *p)
 {
 	size_t i;
 
-	for (i = 0; i < p->warmed.n; i++)
-		free(p->warmed.names[i]);
-	free(p->warmed.names);
+	for (i = 0; i < p->warmed.n; i++) {
+		free(p->warmed.topics[i]->name);
+		free(p->warmed.topics[i]->lanes);
+		free(p->warmed.topics[i]);
+	}
+	free(p->warmed.topics);
 	pthread_rwlock_destroy(&p->client_lock);
 	pthread_mutex_destroy(&p->lock);
 	free(p->conf.bootstrap_servers);
@@ -534,58 +903,58 @@ void producer_free(struct producer **pp, int64_t flush_ms)
 
 /* ---- sending ---- */
 
-static rd_kafka_headers_t *make_headers(const struct kafka_record *r)
-{
-	rd_kafka_headers_t *headers = rd_kafka_headers_new(r->n_headers);
-	size_t i;
+/* The record waits in its lane, as a copy. */
+#define PRODUCER_GATHERED 2
 
-	for (i = 0; i < r->n_headers; i++)
-		rd_kafka_header_add(headers, r->headers[i].name, -1, r->headers[i].value,
-			(ssize_t)r->headers[i].value_len);
-	return headers;
+static int admit(
+	struct producer *p, const struct kafka_record *r, rd_kafka_headers_t *headers, struct delivery *d)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&p->lock);
+	d->lane = lane_of(p, r);
+	if (d->lane && (d->lane->under_way > 0 || d->lane->gathered)) {
+		rc = gather(p, r, headers, d) ? PRODUCER_GATHERED : PRODUCER_FULL;
+	} else {
+		delivery_begin(p, d);
+		if (d->lane)
+			d->lane->under_way++;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return rc;
 }
 
-/* rd_kafka_producev() and not rd_kafka_produceva(), which frees headers twice if the partition does not exist
- * (before 2.12). Its macros take pointers without const; with F_COPY nothing is written through them. */
-static rd_kafka_resp_err_t hand_over(rd_kafka_t *rk, const struct kafka_record *r, struct delivery *d)
+static int send_one(struct producer *p, const struct kafka_record *r, struct delivery *d, struct err *err)
 {
 	rd_kafka_headers_t *headers = make_headers(r);
-	union {
-		const void *in;
-		void *out;
-	} key = {.in = r->key}, value = {.in = r->value};
+	int rc = admit(p, r, headers, d);
 	rd_kafka_resp_err_t code;
 
-	code = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(r->topic), RD_KAFKA_V_PARTITION(r->partition),
-		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.out, r->key_len),
-		RD_KAFKA_V_VALUE(value.out, r->value_len), RD_KAFKA_V_TIMESTAMP(r->timestamp_ms),
-		RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(d), RD_KAFKA_V_END);
-	if (code)
-		rd_kafka_headers_destroy(headers); /* still ours */
-	return code;
+	if (rc == PRODUCER_GATHERED)
+		return 0;
+	if (rc == PRODUCER_FULL) {
+		rd_kafka_headers_destroy(headers);
+		free(d);
+		return rc;
+	}
+	code = hand_over(p->rk, r, headers, d);
+	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+		return 0;
+	rd_kafka_headers_destroy(headers);
+	delivery_end(d);
+	free(d);
+	return code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? PRODUCER_FULL : not_accepted(err, code);
 }
 
 int producer_send(
 	struct producer *p, const struct kafka_record *r, producer_done done, void *arg, struct err *err)
 {
-	rd_kafka_resp_err_t code;
-	struct delivery *d;
+	int rc;
 
 	pthread_rwlock_rdlock(&p->client_lock);
-	if (!p->rk) {
-		pthread_rwlock_unlock(&p->client_lock);
-		return being_rebuilt(err);
-	}
-	d = delivery_new(p, done, arg);
-	code = hand_over(p->rk, r, d);
-	if (code)
-		delivery_forget(d);
+	rc = p->rk ? send_one(p, r, delivery_new(p, done, arg), err) : being_rebuilt(err);
 	pthread_rwlock_unlock(&p->client_lock);
-	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
-		return 0;
-	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
-		return PRODUCER_FULL;
-	return kafka_err_set(err, is_rejected(code) ? ERR_REJECT : ERR_RETRY, code, "not accepted");
+	return rc;
 }
 
 /* One attempt of a publish, shared by the one who waits and the report; the last of them frees it. A

@@ -12,8 +12,8 @@ struct producer;
 
 struct producer_options {
 	const char *client_id;
-	int64_t delivery_timeout_ms; /* 0: 1500. How long the library itself tries before it reports a failure
-				      */
+	int64_t delivery_timeout_ms; /* 0: 1500. How long the library itself tries before it reports a
+				      * failure; a record may be held 200 ms before that */
 	int linger_ms;               /* 0: 1 */
 	int max_queued;              /* records waiting in memory; 0: 10000 */
 };
@@ -32,7 +32,8 @@ typedef void (*producer_done)(void *arg, const struct err *failure);
 
 /* Hand over a copy of the record. 0: done() will be called. PRODUCER_FULL: the queue is full, nothing
  * happened. -1: refused (ERR_RETRY: unknown topic at this moment, or the producer is being rebuilt;
- * ERR_REJECT: too large). */
+ * ERR_REJECT: too large). Of a warm topic, a record whose partition has others under way is held until these
+ * are reported, 200 ms at most; whether it is refused, done() is told. */
 #define PRODUCER_FULL 1
 int producer_send(
 	struct producer *p, const struct kafka_record *r, producer_done done, void *arg, struct err *err);
