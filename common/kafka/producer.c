@@ -28,7 +28,7 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 #define PRESET_DELIVERY_MS 1500
-#define PRESET_LINGER_MS   1
+#define LINGER_MS          "0.1" /* for those that come at once: what comes while they are under way is gathered */
 #define PRESET_QUEUED      10000
 #define PURGE_MS           500  /* for the reports of purged records; they take a few ms */
 #define DESTROY_MS         500  /* beyond it the old client ends on its own thread */
@@ -236,13 +236,13 @@ int producer_not_accepted(struct err *err, rd_kafka_resp_err_t code)
 
 static int client_make(struct producer *p, rd_kafka_t **out, struct err *err)
 {
-	char timeout[24], linger[24], queued[24], queued_kb[24];
+	char timeout[24], queued[24], queued_kb[24];
 	const struct kafka_property own[] = {
 		{"enable.idempotence", "true"},
 		{"acks", "all"},
 		{"partitioner", "murmur2_random"},
 		{"message.timeout.ms", timeout},
-		{"linger.ms", linger},
+		{"linger.ms", LINGER_MS},
 		{"queue.buffering.max.messages", queued},
 		{"queue.buffering.max.kbytes", queued_kb},
 		/* A request without an answer ends its connection after so long; the library's minute would
@@ -253,7 +253,6 @@ static int client_make(struct producer *p, rd_kafka_t **out, struct err *err)
 	rd_kafka_conf_t *rk_conf;
 
 	snprintf(timeout, sizeof(timeout), "%lld", (long long)p->delivery_timeout_ms);
-	snprintf(linger, sizeof(linger), "%d", p->linger_ms);
 	snprintf(queued, sizeof(queued), "%d", p->max_queued);
 	snprintf(queued_kb, sizeof(queued_kb), "%d", QUEUED_MAX_KB);
 	rk_conf = kafka_client_conf(&p->conf, p->client_id, own, ARRAY_LEN(own), err);
@@ -418,7 +417,6 @@ int producer_new(struct producer **out, const struct kafka_conf *conf, const str
 	p->conf.bootstrap_servers = xstrdup(conf->bootstrap_servers);
 	p->client_id = xstrdup(o->client_id ? o->client_id : "wxbus");
 	p->delivery_timeout_ms = o->delivery_timeout_ms ? o->delivery_timeout_ms : PRESET_DELIVERY_MS;
-	p->linger_ms = o->linger_ms ? o->linger_ms : PRESET_LINGER_MS;
 	p->max_queued = o->max_queued ? o->max_queued : PRESET_QUEUED;
 	init_client_lock(&p->client_lock);
 	pthread_mutex_init(&p->lock, NULL);

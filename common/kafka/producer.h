@@ -14,7 +14,6 @@ struct producer_options {
 	const char *client_id;
 	int64_t delivery_timeout_ms; /* 0: 1500. How long the library itself tries before it reports a
 				      * failure; a record may be held 200 ms before that */
-	int linger_ms;               /* 0: 1 */
 	int max_queued;              /* records waiting in memory; 0: 10000 */
 };
 

@@ -58,7 +58,6 @@ struct producer {
 	struct kafka_conf conf; /* copies of its strings */
 	char *client_id;
 	int64_t delivery_timeout_ms;
-	int linger_ms;
 	int max_queued;
 
 	/* Senders hold it for reading while they use rk; the thread holds it for writing to change rk. */
