@@ -26,6 +26,7 @@ KINDS = ("alloc", "io")
 OUTCOMES = ("passed", "failed", "stopped", "aborted", "CRASHED", "HUNG")
 _TIMEOUT_S = 120                        # or, of a test that takes long anyway, several times what it takes
 _TIMES_ITS_OWN = 4
+_JOBS = 3 * os.cpu_count()              # unit tests mostly wait: for brokers, for time
 _TRIES = 3                              # on a busy machine
 
 
@@ -39,17 +40,18 @@ def tests():
 
 
 class Torture:
-    def __init__(self, most, seed):
-        self._most, self._random = most, random.Random(seed)
+    def __init__(self, most, seconds, jobs, seed):
+        self._most, self._seconds, self._jobs, self._random = most, seconds, jobs, random.Random(seed)
         self._library = paths.build_dir() / "test" / "wxbus_failing.so"
-        self._timeout_s = {}                # by test
+        self._took_s = {}                   # by test
 
-    def numbers(self, count):
+    def numbers(self, test, count):
         """All of them; of many, the first half of what there is time for and others by chance."""
-        if count <= self._most:
+        most = min(self._most, max(self._jobs, int(self._jobs * self._seconds / self._took_s[test])))
+        if count <= most:
             return list(range(1, count + 1))
-        first = self._most // 2
-        return [*range(1, first + 1), *sorted(self._random.sample(range(first + 1, count + 1), self._most - first))]
+        first = most // 2
+        return [*range(1, first + 1), *sorted(self._random.sample(range(first + 1, count + 1), most - first))]
 
     def counts(self, test):
         """{"alloc": n, "io": n} of a run in which nothing fails; None: it does not pass."""
@@ -57,7 +59,7 @@ class Torture:
             with tempfile.NamedTemporaryFile() as file:
                 began = time.monotonic()
                 code, output = self._run(test, {"WXBUS_FAIL_COUNTS": file.name}, _TIMES_ITS_OWN * _TIMEOUT_S)
-                self._timeout_s[test] = max(_TIMEOUT_S, _TIMES_ITS_OWN * (time.monotonic() - began))
+                self._took_s[test] = time.monotonic() - began
                 text = pathlib.Path(file.name).read_text()
             match = re.match(r"alloc (\d+) io (\d+)$", text.strip())
             if code == 0 and match:
@@ -67,7 +69,8 @@ class Torture:
 
     def try_one(self, test, kind, number):
         """(outcome, what it printed)"""
-        code, output = self._run(test, {"WXBUS_FAIL": f"{kind}:{number}"}, self._timeout_s[test])
+        code, output = self._run(test, {"WXBUS_FAIL": f"{kind}:{number}"},
+                                 max(_TIMEOUT_S, _TIMES_ITS_OWN * self._took_s[test]))
         if code is None:
             return "HUNG", output
         if code < 0 and code != -6:
@@ -93,11 +96,13 @@ def _tail(output):
 def main():
     parser = argparse.ArgumentParser(prog="./dev torture", description=__doc__)
     parser.add_argument("--most", type=int, default=200, help="numbers tried of each test and kind; default 200")
+    parser.add_argument("--seconds", type=int, default=60,
+                        help="of each test and kind, in which a slow test is tried fewer times; default 60")
     parser.add_argument("--seed", type=int, default=1, help="of which ones, where there are more; default 1")
     parser.add_argument("--only", metavar="TEST", help="this test alone, such as json_test")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--jobs", type=int, default=_JOBS, help=f"runs at a time; default {_JOBS} here")
     options = parser.parse_args()
-    torture, findings = Torture(options.most, options.seed), 0
+    torture, findings = Torture(options.most, options.seconds, options.jobs, options.seed), 0
     print(f"{'test':24}{'calls':>14}{'tried':>8}" + "".join(f"{outcome:>9}" for outcome in OUTCOMES))
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for test in tests():
@@ -113,7 +118,7 @@ def _torture_one(torture, pool, test):
     if not counts:
         return 1
     for kind in KINDS:
-        numbers = torture.numbers(counts[kind])
+        numbers = torture.numbers(test, counts[kind])
         results = list(pool.map(lambda number, kind=kind: torture.try_one(test, kind, number), numbers))
         outcomes = collections.Counter(outcome for outcome, _ in results)
         print(f"{test.name:24}{counts[kind]:8} {kind:5}{len(numbers):8}" +

@@ -1,4 +1,4 @@
-# ./dev torture [--most N] [--seed N] [--only TEST]
+# ./dev torture [--most N] [--seconds N] [--seed N] [--only TEST]
 
 command_torture() {
 	deps_require BUILD PYTHON
