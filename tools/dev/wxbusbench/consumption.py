@@ -18,14 +18,14 @@ def consumption(world):
     migrations = paths.build_dir() / "share" / "wxbus" / "tests"
     with world.deployment() as deployment:
         deployment.command("migrate", "--migrations", str(migrations), "--partitions", "4", timeout_s=120)
-        deployment.start("wxbus-api-proxy")             # gives the businesses their caller's keys
-        yield from _kind(world, deployment, ROUTE, "at least once", "weixin.message.image", world.size.events,
+        proxy = deployment.start_one("wxbus-api-proxy") # gives the businesses their caller's keys
+        yield from _kind(world, deployment, proxy, ROUTE, "at least once", "weixin.message.image", world.size.events,
                          Aim("ratio", 0.6))
-        yield from _kind(world, deployment, ONCE, "once (a transaction each)", "weixin.message.voice",
+        yield from _kind(world, deployment, proxy, ONCE, "once (a transaction each)", "weixin.message.voice",
                          world.size.once_events)
 
 
-def _kind(world, deployment, binary, name, ce_type, events, aim=None):
+def _kind(world, deployment, proxy, binary, name, ce_type, events, aim=None):
     deployment.start_one(binary)
     deployment.finish(binary)                           # its group has begun, at the topic's end
     ours, bare = [], []
@@ -34,6 +34,7 @@ def _kind(world, deployment, binary, name, ce_type, events, aim=None):
         w.tool("bench-kafka", "produce", servers, topic, events, ce_type)
         # So many that they do not all come at once; they are there since the first kind was measured.
         bare.append(float(w.tool("bench-kafka", "consume", servers, topic, world.size.events)))
+        w.wait_idle(proxy)                              # it notes who wrote, of each event
         ours.append(_rate(deployment.start_one(binary), events))
         deployment.finish(binary)
     yield Figure(f"events handled, empty handler, {name}", "/s", ours, "bare librdkafka consumer", bare, aim)

@@ -8,6 +8,7 @@ import pathlib
 import struct
 import subprocess
 import tempfile
+import time
 
 from wxbusdev import paths
 from wxbusdev.child import Child, ChildError
@@ -17,6 +18,7 @@ from wxbusdev.postgres import Postgres
 
 ACCOUNTS = 100                          # made-up ones of the generator, and of its platform
 CONNECTIONS = 128
+_IDLE_S, _IDLE_US = 1, 100_000          # a tenth of a processor for a second
 _TOLERATED = 0.05                       # a machine that is busy with others misses a limit now and then
 
 
@@ -150,6 +152,18 @@ def second_platform(repliers):
     platform.component_appid = "wxd3a0c0ffee000002"
     platform.default_repliers = list(repliers)
     return platform
+
+
+def wait_idle(process, timeout_s=300):
+    """Until it does next to nothing: what it has to catch up with would be measured, too."""
+    deadline = time.monotonic() + timeout_s
+    used = _IDLE_US + 1
+    while used > _IDLE_US:
+        if time.monotonic() > deadline:
+            raise ChildError(f"{process.name} is still busy after {timeout_s} s")
+        before = cpu_us(process)
+        time.sleep(_IDLE_S)
+        used = cpu_us(process) - before
 
 
 def cpu_us(service):
