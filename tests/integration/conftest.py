@@ -31,7 +31,7 @@ PARTS = {
     "alone": ("test_api_proxy_limits", "test_auto_reply_load", "test_ingress_broker_failures", "test_ingress_replies",
               "test_replay_load", "test_weixin_load"),
     "first": ("test_api_proxy", "test_auto_reply", "test_faults", "test_ingress", "test_kafka", "test_late_reply",
-              "test_new_business", "test_release_check", "test_replay", "test_sdk", "test_story"),
+              "test_new_business", "test_release_check", "test_replay", "test_sdk", "test_story", "test_token_tickets"),
     "second": ("test_",),
 }
 PART = os.environ.get("WXBUS_TEST_PART", "")
