@@ -28,7 +28,7 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 #define PRESET_DELIVERY_MS 1500
-#define LINGER_MS          "0.1" /* for those that come at once: what comes while they are under way is gathered */
+#define LINGER_MS          "0.1" /* for those that come at once; those that come after are gathered */
 #define PRESET_QUEUED      10000
 #define PURGE_MS           500  /* for the reports of purged records; they take a few ms */
 #define DESTROY_MS         500  /* beyond it the old client ends on its own thread */
@@ -264,11 +264,13 @@ static int client_make(struct producer *p, rd_kafka_t **out, struct err *err)
 	return kafka_client_new(out, RD_KAFKA_PRODUCER, rk_conf, err);
 }
 
-/* Nobody sends through `rk` any more. Every record under way is reported before this returns. */
+/* Nobody sends through `rk` any more. Every record under way is reported, and done() run, before this
+ * returns. */
 static void client_end(struct producer *p, rd_kafka_t *rk)
 {
 	int64_t until = clock_mono_ms() + PURGE_MS;
 
+	tell_reported(p); /* what was acknowledged before does not wait for the purge */
 	rd_kafka_purge(
 		rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 	while (rd_kafka_outq_len(rk) > 0 && clock_mono_ms() < until)
