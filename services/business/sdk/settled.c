@@ -1,7 +1,3 @@
-/* Each event is looked up here and then noted, among as many as a busy business settles in ten minutes: what
- * that costs is the memory that the processor has not at hand. So a chain holds less than one row on average,
- * and a row is no larger than its key needs. All are kept for the same time, so the order in which they were
- * noted is that in which they go; one whose key is noted anew stays until then, found no more. */
 #include "services/business/sdk/settled.h"
 
 #include "common/base/alloc.h"
@@ -9,31 +5,24 @@
 #include "common/base/lock.h"
 
 #include <pthread.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include <uthash.h>
 
 #include "common/base/banned.h"
 
-#define N_CHAINS 262144 /* a power of two, beyond SETTLED_MAX */
-
+/* No larger than its key needs: what a look-up costs is the memory that the processor has not at hand. */
 struct row {
-	struct row *next; /* in its chain */
-	struct row *younger;
-	struct settled_verdict verdict;
+	UT_hash_handle hh;
 	int64_t expires_ms;
-	unsigned hash;
-	enum settled_state state; /* SETTLED_UNKNOWN: in no chain any more */
+	enum settled_state state;
+	struct settled_verdict verdict;
 	char key[];
 };
 
 struct settled {
 	pthread_mutex_t lock;
-	struct row *oldest, **end; /* by age; where the next one goes */
-	size_t n;
-	struct row *chains[N_CHAINS];
+	struct row *rows; /* the oldest first: uthash keeps them in the order in which they were added */
 };
 
 struct settled *settled_new(void)
@@ -41,40 +30,12 @@ struct settled *settled_new(void)
 	struct settled *s = xcalloc(1, sizeof(*s));
 
 	lock_init(&s->lock);
-	s->end = &s->oldest;
 	return s;
 }
 
-/* What points to the row of this key, or to where it would be. */
-static struct row **place_of(struct settled *s, unsigned hash, const char *key)
+static void row_remove(struct settled *s, struct row *row)
 {
-	struct row **at = &s->chains[hash % N_CHAINS];
-
-	while (*at && ((*at)->hash != hash || strcmp((*at)->key, key) != 0))
-		at = &(*at)->next;
-	return at;
-}
-
-static void unchain(struct row **at)
-{
-	struct row *row = *at;
-
-	if (!row)
-		return;
-	*at = row->next;
-	row->state = SETTLED_UNKNOWN;
-}
-
-static void drop_oldest(struct settled *s)
-{
-	struct row *row = s->oldest;
-
-	if (row->state != SETTLED_UNKNOWN)
-		unchain(place_of(s, row->hash, row->key));
-	s->oldest = row->younger;
-	if (!s->oldest)
-		s->end = &s->oldest;
-	s->n--;
+	HASH_DEL(s->rows, row);
 	json_free(&row->verdict.reply);
 	free(row);
 }
@@ -86,70 +47,51 @@ void settled_free(struct settled **sp)
 	*sp = NULL;
 	if (!s)
 		return;
-	while (s->oldest)
-		drop_oldest(s);
+	while (s->rows)
+		row_remove(s, s->rows);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
 
-static void purge(struct settled *s, int64_t now)
+static void purge(struct settled *s)
 {
-	while (s->oldest && (s->oldest->expires_ms <= now || s->n >= SETTLED_MAX))
-		drop_oldest(s);
-}
+	int64_t now = clock_mono_ms();
 
-static unsigned hash_of(const char *key, size_t len)
-{
-	unsigned hash;
-
-	HASH_VALUE(key, len, hash);
-	return hash;
-}
-
-static struct row *row_new(
-	const char *key, size_t len, enum settled_state state, const struct settled_verdict *v)
-{
-	struct row *row = xmalloc(sizeof(*row) + len + 1);
-
-	*row = (struct row){.verdict = *v, .hash = hash_of(key, len), .state = state};
-	row->verdict.reply = v->reply ? json_copy(v->reply) : NULL;
-	memcpy(row->key, key, len + 1);
-	return row;
+	while (s->rows && (s->rows->expires_ms <= now || HASH_COUNT(s->rows) >= SETTLED_MAX))
+		row_remove(s, s->rows);
 }
 
 void settled_add(
 	struct settled *s, const char *key, enum settled_state state, const struct settled_verdict *v)
 {
 	size_t len = strlen(key);
-	struct row *row, **first;
-	int64_t now;
+	struct row *row;
 
 	if (len > SETTLED_KEY_MAX)
 		return;
-	row = row_new(key, len, state, v);
-	first = &s->chains[row->hash % N_CHAINS];
 	pthread_mutex_lock(&s->lock);
-	now = clock_mono_ms();
-	purge(s, now);
-	unchain(place_of(s, row->hash, key));
-	row->expires_ms = now + SETTLED_KEEP_MS;
-	row->next = *first;
-	*first = row;
-	*s->end = row;
-	s->end = &row->younger;
-	s->n++;
+	HASH_FIND(hh, s->rows, key, len, row);
+	if (row)
+		row_remove(s, row);
+	purge(s);
+	row = xcalloc(1, sizeof(*row) + len + 1);
+	memcpy(row->key, key, len);
+	row->expires_ms = clock_mono_ms() + SETTLED_KEEP_MS;
+	row->state = state;
+	row->verdict = *v;
+	row->verdict.reply = v->reply ? json_copy(v->reply) : NULL;
+	HASH_ADD_KEYPTR(hh, s->rows, row->key, len, row);
 	pthread_mutex_unlock(&s->lock);
 }
 
 enum settled_state settled_find(struct settled *s, const char *key, struct settled_verdict *out)
 {
-	unsigned hash = hash_of(key, strlen(key));
 	enum settled_state state = SETTLED_UNKNOWN;
 	struct row *row;
 
 	pthread_mutex_lock(&s->lock);
-	purge(s, clock_mono_ms());
-	row = *place_of(s, hash, key);
+	purge(s);
+	HASH_FIND_STR(s->rows, key, row);
 	if (row) {
 		state = row->state;
 		*out = row->verdict;
