@@ -33,14 +33,19 @@ static void assert_fails_at_its_deadline(
 	struct producer *p, const struct kafka_record *r, enum err_kind *kind_out)
 {
 	struct err err;
-	struct lateness *lateness = lateness_begin();
+	struct lateness *lateness;
 	int64_t took;
-	int rc;
+	int rc, tries = 0;
 
-	took = publish(p, r, DEADLINE_MS, &rc, &err);
-	assert_int_equal(rc, -1);
-	print_message("      after %lld ms: %s: %s\n", (long long)took, err_kind_name(err.kind), err.text);
-	assert_in_range(took, DEADLINE_MS - 2, DEADLINE_MS + TOLERANCE_MS + lateness_end(&lateness));
+	do {
+		lateness = lateness_begin();
+		took = publish(p, r, DEADLINE_MS, &rc, &err);
+		assert_int_equal(rc, -1);
+		print_message(
+			"      after %lld ms: %s: %s\n", (long long)took, err_kind_name(err.kind), err.text);
+	} while (lateness_end(&lateness) >= TOLERANCE_MS && took > DEADLINE_MS + TOLERANCE_MS &&
+		 ++tries < LATENESS_TRIES);
+	assert_in_range(took, DEADLINE_MS - 2, DEADLINE_MS + TOLERANCE_MS);
 	assert_true(err.kind == ERR_RETRY || err.kind == ERR_UNCERTAIN);
 	if (kind_out)
 		*kind_out = err.kind;
@@ -555,19 +560,16 @@ static void what_is_held_is_reported_in_the_time_of_what_is_not(void **state)
 	struct producer *p =
 		kit_producer(&kit->conf, &(struct producer_options){.delivery_timeout_ms = 2000});
 	static const char *const topics[] = {KIT_TOPIC};
-	struct lateness *lateness;
 	struct tally t = {0};
-	int64_t began, took;
+	int64_t began;
 
 	assert_int_equal(producer_warm(p, topics, 1, 5000, NULL), 0);
 	kafka_mock_set_latency(kit->mock, 30000);
-	lateness = lateness_begin();
 	began = clock_mono_ms();
 	send_n(p, 20, &t);
 	wait_for_all(&t, 20);
-	took = clock_mono_ms() - began;
 	/* The library looks once in a second. */
-	assert_in_range(took, 1500, 2000 + 200 + 1000 + TOLERANCE_MS + lateness_end(&lateness));
+	assert_in_range(clock_mono_ms() - began, 1500, 2000 + 200 + 1000 + TOLERANCE_MS);
 	producer_free(&p, 0);
 }
 

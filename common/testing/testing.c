@@ -158,7 +158,7 @@ static char *new_temp(void)
 	const char *root = getenv("TMPDIR");
 	struct temp *t = xmalloc(sizeof(*t));
 
-	t->path = xasprintf("%s/wxbus-test-XXXXXX", root && root[0] ? root : "/tmp");
+	t->path = xasprintf("%s/wxbus-test-XXXXXX", root && root[0] ? root : P_tmpdir);
 	t->next = temps;
 	temps = t;
 	return t->path;

@@ -29,7 +29,7 @@ void testing_expect_log(enum log_level level, const char *part);
  * a secret is in none. */
 bool testing_logged(const char *part);
 
-/* A new file with these bytes, a new folder: below $TMPDIR (/tmp without). Removed at the test's end with
+/* A new file with these bytes, a new folder: below $TMPDIR (P_tmpdir without). Removed at the test's end with
  * what is in it, unless the test has; the path is borrowed until then. */
 const char *testing_temp_file(const void *bytes, size_t len);
 const char *testing_temp_folder(void);
