@@ -3,7 +3,6 @@
  * handler waits, before it answers, for another thread that does nothing but let all go on that wait, each
  * millisecond: the least that waiting for an acknowledgement can cost on this server. Prints `port=N`; until
  * SIGTERM. */
-#include "common/base/clock.h"
 #include "common/httpd/settings.h"
 
 #include <civetweb.h>
@@ -17,8 +16,6 @@
 
 #include "common/base/banned.h"
 
-#define ACKNOWLEDGE_MS 1
-
 struct waiter {
 	struct waiter *next;
 	sem_t acknowledged;
@@ -27,17 +24,22 @@ struct waiter {
 static struct {
 	pthread_mutex_t lock;
 	struct waiter *waiters;
+	sem_t somebody; /* waits, and did not before */
 	bool in_use;
 } desk = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void wait_for_acknowledgement(void)
 {
 	struct waiter w = {0};
+	bool first;
 
 	sem_init(&w.acknowledged, 0, 0);
 	pthread_mutex_lock(&desk.lock);
+	first = !desk.waiters;
 	LL_PREPEND(desk.waiters, &w);
 	pthread_mutex_unlock(&desk.lock);
+	if (first)
+		sem_post(&desk.somebody);
 	while (sem_wait(&w.acknowledged) < 0)
 		;
 	sem_destroy(&w.acknowledged);
@@ -50,13 +52,14 @@ static void *acknowledge(void *arg)
 
 	(void)arg;
 	for (;;) {
-		clock_sleep_ms(ACKNOWLEDGE_MS);
+		while (sem_wait(&desk.somebody) < 0)
+			;
 		pthread_mutex_lock(&desk.lock);
 		all = desk.waiters;
 		desk.waiters = NULL;
 		pthread_mutex_unlock(&desk.lock);
-		LL_FOREACH_SAFE(all, w, next)
-		sem_post(&w->acknowledged);
+		LL_FOREACH_SAFE (all, w, next)
+			sem_post(&w->acknowledged);
 	}
 	return NULL;
 }
@@ -112,6 +115,7 @@ int main(int argc, char **argv)
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &ends, NULL);
+	sem_init(&desk.somebody, 0, 0);
 	if (desk.in_use && pthread_create(&acknowledger, NULL, acknowledge, NULL) != 0) {
 		fprintf(stderr, "bench-httpd: no thread\n");
 		return EXIT_FAILURE;

@@ -152,8 +152,7 @@ void ticker_free(struct ticker **tp)
 	pthread_cond_signal(&t->changed);
 	pthread_mutex_unlock(&t->lock);
 	pthread_join(t->thread, NULL);
-	LL_FOREACH_SAFE(t->wishes, w, next)
-	{
+	LL_FOREACH_SAFE (t->wishes, w, next) {
 		LL_DELETE(t->wishes, w);
 		free(w);
 	}
