@@ -13,7 +13,7 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 #define ASK_MS     10000 /* one request; also for the brokers to be found */
-#define CREATE_MS  15000 /* until every broker's answer knows a new topic */
+#define SHOW_MS    15000 /* until the brokers' answers know what was created or changed */
 #define DESTROY_MS 1000
 #define PAUSE_MS   100
 
@@ -319,7 +319,7 @@ static int create_topic(
 /* A new topic takes a moment until every broker knows it. */
 static int wait_visible(rd_kafka_t *rk, const char *topic, struct kafka_topic_state *state, struct err *err)
 {
-	int64_t until = clock_mono_ms() + CREATE_MS;
+	int64_t until = clock_mono_ms() + SHOW_MS;
 	int rc;
 
 	while ((rc = ask_metadata(rk, topic, state, err)) == TOPIC_MISSING ||
@@ -379,6 +379,29 @@ static int alter_topic(rd_kafka_t *rk, const char *topic, const struct wanted *w
 	return rc;
 }
 
+/* What the controller took a broker answers with a moment later. Who would change the topic in between would
+ * write the old settings back: see alter_topic(). */
+static int wait_configured(rd_kafka_t *rk, const char *topic, const struct wanted *w, struct err *err)
+{
+	int64_t until = clock_mono_ms() + SHOW_MS;
+	const rd_kafka_ConfigEntry_t **entries;
+	rd_kafka_event_t *event;
+	size_t n = 0;
+	bool shown;
+
+	for (;;) {
+		if (!(event = ask_config(rk, topic, &entries, &n, err)))
+			return -1;
+		shown = !differs(w, entries, n);
+		rd_kafka_event_destroy(event);
+		if (shown)
+			return 0;
+		if (clock_mono_ms() >= until)
+			return err_set(err, ERR_RETRY, 0, "the topic's new settings do not show");
+		clock_sleep_ms(PAUSE_MS);
+	}
+}
+
 /* The topic exists: bring its settings to what is wanted. */
 static int configure(rd_kafka_t *rk, const char *topic, const struct wanted *w,
 	enum kafka_topic_change *change, struct err *err)
@@ -386,20 +409,21 @@ static int configure(rd_kafka_t *rk, const char *topic, const struct wanted *w,
 	const rd_kafka_ConfigEntry_t **entries;
 	rd_kafka_event_t *event;
 	size_t n = 0;
+	bool change_it;
 	int rc = 0;
 
 	*change = KAFKA_TOPIC_SAME;
 	if (w->n == 0 || is_embedded(rk))
 		return 0;
-	event = ask_config(rk, topic, &entries, &n, err);
-	if (!event)
+	if (!(event = ask_config(rk, topic, &entries, &n, err)))
 		return -1;
-	if (differs(w, entries, n)) {
+	if ((change_it = differs(w, entries, n)))
 		rc = alter_topic(rk, topic, w, entries, n, err);
-		*change = KAFKA_TOPIC_CONFIGURED;
-	}
 	rd_kafka_event_destroy(event);
-	return rc;
+	if (rc < 0 || !change_it)
+		return rc;
+	*change = KAFKA_TOPIC_CONFIGURED;
+	return wait_configured(rk, topic, w, err);
 }
 
 static int create(rd_kafka_t *rk, const struct kafka_conf *conf, const struct kafka_topic_spec *spec,
