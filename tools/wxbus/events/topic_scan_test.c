@@ -18,7 +18,8 @@
 #define PARTITIONS 2
 #define RECORDS    4                    /* of each partition ... */
 #define BIG        ((size_t)900 * 1000) /* ... on the first so large that each is fetched by itself */
-#define SILENCE_MS 1500
+#define SILENCE_MS 3000
+#define LATENCY_MS 150 /* each record's: the rest is yet to come when the first is here */
 
 static struct kafka_mock *mock;
 static struct kafka_conf conf;
@@ -131,7 +132,7 @@ static void a_partition_without_a_leader_is_no_end_while_others_flow(void **stat
 	int rc;
 
 	(void)state;
-	kafka_mock_set_latency(mock, 50); /* the rest is yet to come when the first is here */
+	kafka_mock_set_latency(mock, LATENCY_MS);
 	atomic_store(&writing, true);
 	assert_int_equal(pthread_create(&writer, NULL, write_on, NULL), 0);
 	rc = scan(lose_leader, &err);
@@ -155,9 +156,12 @@ static void brokers_that_go_away_are_no_end(void **state)
 	struct err err = {0};
 
 	(void)state;
+	kafka_mock_set_latency(mock, LATENCY_MS);
 	assert_int_equal(scan(go_away, &err), -1);
 	print_message("      %s\n", err.text);
 	assert_int_equal(err.kind, ERR_RETRY);
+	assert_in_range(atomic_load(&seen), 1,
+		RECORDS * PARTITIONS - 1); /* it was while they came that brokers went */
 }
 
 int main(void)
