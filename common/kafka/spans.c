@@ -444,9 +444,8 @@ static int read_marks(
 }
 
 /* A new leader does not tell where its partition ends before it knows what the one before it had told
- * (KIP-207,
- * https://cwiki.apache.org/confluence/display/KAFKA/KIP-207%3A+Offsets+returned+by+ListOffsetsResponse+should+be+monotonically+increasing+even+during+a+partition+leader+change
- * ), so an end that comes earlier is one. */
+ * (KIP-207: "Offsets returned by ListOffsetsResponse should be monotonically increasing even during a
+ * partition leader change"), so an end that comes earlier is one. */
 static int check_ends(const struct kafka_conf *conf, const char *topic, const struct kafka_span *spans,
 	size_t n, struct err *err)
 {
@@ -459,9 +458,8 @@ static int check_ends(const struct kafka_conf *conf, const char *topic, const st
 	for (size_t i = 0; i < n && rc == 0; i++)
 		if (spans[i].to > spans[i].from && ends[i] < spans[i].to)
 			rc = err_set(err, ERR_REJECT, 0,
-				"the topic was made again, or has lost records: partition %d ends at %lld, "
-				"it was "
-				"%lld",
+				"the topic was made again, or has lost records: "
+				"partition %d ends at %lld, it was %lld",
 				(int)spans[i].partition, (long long)ends[i], (long long)spans[i].to);
 	kafka_client_destroy(&rk, 0, DESTROY_MS);
 	free(ends);
