@@ -15,6 +15,13 @@ struct kafka_property {
 	const char *value;
 };
 
+/* fetch.wait.max.ms of whoever reads: a broker with nothing new answers after so long, one with something at
+ * once. It is how long a partition that may be read again can wait for the request that is under way without
+ * it. At 10 a Kafka with nothing to do but answer five services at rest used 42 % of a core, at 100 18 %, at
+ * 500 11 %. librdkafka's mock cluster answers after the whole time even if something came: whoever uses it
+ * sets 10. */
+#define KAFKA_FETCH_WAIT_MS "100"
+
 /* Our presets for every client, then those of this kind of client, then the operator's. NULL with err:
  * ERR_FATAL, a bad setting. The caller adds its callbacks and gives the result to kafka_client_new(). */
 rd_kafka_conf_t *kafka_client_conf(const struct kafka_conf *conf, const char *client_id,

@@ -45,7 +45,6 @@
 /* librdkafka's own. */
 #define PRESET_PREFETCH_KBYTES 65536
 #define FETCH_MAX_KBYTES       51200
-#define FETCH_WAIT_MS          10
 #define FETCH_GATHERED_BYTES   "1048576"
 
 struct position {
@@ -675,7 +674,7 @@ static int client_make(
 		{"enable.partition.eof", "true"}, /* what has nothing is told from what does not answer */
 		/* The cooperative one can hang in librdkafka 2.0.2. */
 		{"partition.assignment.strategy", "range"},
-		{"fetch.wait.max.ms", wait},
+		{"fetch.wait.max.ms", o->gather_ms ? wait : KAFKA_FETCH_WAIT_MS},
 		{"fetch.min.bytes", o->gather_ms ? FETCH_GATHERED_BYTES : "1"},
 		{"fetch.error.backoff.ms", "100"},
 		{"socket.timeout.ms", "10000"},
@@ -687,7 +686,7 @@ static int client_make(
 	snprintf(prefetch, sizeof(prefetch), "%d", prefetch_kbytes);
 	snprintf(fetch, sizeof(fetch), "%lld",
 		(long long)(prefetch_kbytes < FETCH_MAX_KBYTES ? prefetch_kbytes : FETCH_MAX_KBYTES) * 1024);
-	snprintf(wait, sizeof(wait), "%d", o->gather_ms ? o->gather_ms : FETCH_WAIT_MS);
+	snprintf(wait, sizeof(wait), "%d", o->gather_ms);
 	snprintf(session, sizeof(session), "%lld",
 		(long long)(o->session_timeout_ms ? o->session_timeout_ms : PRESET_SESSION_MS));
 	rk_conf = kafka_client_conf(conf, o->client_id, own, ARRAY_LEN(own), err);

@@ -391,7 +391,7 @@ static void release(struct reader *r)
 static int client_make(struct reader *r, const struct kafka_conf *conf, struct err *err)
 {
 	static const struct kafka_property own[] = {
-		{"fetch.wait.max.ms", "10"},
+		{"fetch.wait.max.ms", KAFKA_FETCH_WAIT_MS},
 		{"fetch.error.backoff.ms", "100"},
 		{"socket.timeout.ms", "10000"},
 		/* The preset, 64 MB, is soon full at a start, and the process as large from then on. */

@@ -22,7 +22,7 @@ static int open_client(rd_kafka_t **out, const struct kafka_conf *conf,
 	struct err *err)
 {
 	static const struct kafka_property own[] = {
-		{"fetch.wait.max.ms", "10"},
+		{"fetch.wait.max.ms", KAFKA_FETCH_WAIT_MS},
 		{"fetch.error.backoff.ms", "100"},
 		{"socket.timeout.ms", "10000"},
 		{"enable.partition.eof", "true"},

@@ -41,8 +41,9 @@ static const char doc[] = "A Kafka broker in memory on 127.0.0.1, with every top
 			  "\vPrints bootstrap.servers=127.0.0.1:PORT when ready and runs until SIGTERM or "
 			  "SIGINT; the records are gone then. "
 			  "It keeps 5 MiB of each partition and has no look-up by time and no topic "
-			  "administration. For trying wxbus "
-			  "out; not for anything that must not be lost.";
+			  "administration. It answers a fetch that finds nothing new only after the whole of "
+			  "fetch.wait.max.ms: give the services WXBUS_KAFKA_FETCH_WAIT_MAX_MS=10. For trying "
+			  "wxbus out; not for anything that must not be lost.";
 
 static int parse_count(const char *s, int *out)
 {

@@ -17,7 +17,8 @@ _SERVICES = ("weixin-sim", "wxbus-token-service", "wxbus-api-proxy", "wxbus-rele
 def proxy(world):
     with world.deployment() as deployment:
         deployment.start(*_SERVICES)
-        idle = {binary: w.resident_mb(deployment.service(binary)) for binary in _SERVICES[1:]}
+        resting = {binary: deployment.service(binary) for binary in _SERVICES[1:]}
+        resident = {binary: w.resident_mb(service) for binary, service in resting.items()}
         key, token = _authorize(deployment)
         ways = {"proxy": (deployment.url("wxbus-api-proxy") + f"/accounts/{_ACCOUNT}{_PATH}", key),
                 "straight": (deployment.url("weixin-sim") + f"{_PATH}?access_token={token}", None)}
@@ -28,6 +29,7 @@ def proxy(world):
             for way, (url, bearer) in ways.items():
                 many[way].append(_wrk(url, bearer, seconds, 32))
                 one[way].append(_wrk(url, bearer, seconds, 1))
+        used = w.processor_share({**resting, "Kafka, with these": deployment.kafka})
     yield Figure("calls through api-proxy, 32 at once", "/s", [run["rate"] for run in many["proxy"]],
                  "straight to weixin-sim", [run["rate"] for run in many["straight"]])
     for name in ("50", "99"):
@@ -35,8 +37,10 @@ def proxy(world):
                      [run[name] for run in one["straight"]])
     added = [proxied["50"] - straight["50"] for proxied, straight in zip(one["proxy"], one["straight"])]
     yield Figure("added by api-proxy, p50", "ms", added)
-    for binary, used in idle.items():
-        yield Figure(f"resident, idle: {binary}", "MB", [used])
+    for binary, mb in resident.items():
+        yield Figure(f"resident, idle: {binary}", "MB", [mb])
+    for name, share in used.items():
+        yield Figure(f"processor, idle: {name}", "% of a core", [share])
 
 
 def _authorize(deployment):

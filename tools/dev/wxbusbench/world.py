@@ -19,6 +19,7 @@ from wxbusdev.postgres import Postgres
 ACCOUNTS = 100                          # made-up ones of the generator, and of its platform
 CONNECTIONS = 128
 _IDLE_S, _IDLE_US = 1, 100_000          # a tenth of a processor for a second
+_REST_S, _RESTING_S = 5, 5              # until what was under way is over; what is looked at then
 _TOLERATED = 0.05                       # a machine that is busy with others misses a limit now and then
 
 
@@ -164,6 +165,14 @@ def wait_idle(process, timeout_s=300):
         before = cpu_us(process)
         time.sleep(_IDLE_S)
         used = cpu_us(process) - before
+
+
+def processor_share(services):
+    """{name: per cent of a core} that these use while nobody asks anything of them."""
+    time.sleep(_REST_S)
+    before = {name: cpu_us(service) for name, service in services.items()}
+    time.sleep(_RESTING_S)
+    return {name: (cpu_us(service) - before[name]) / _RESTING_S / 1e4 for name, service in services.items()}
 
 
 def cpu_us(service):

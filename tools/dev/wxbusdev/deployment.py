@@ -262,6 +262,7 @@ class Deployment:
             "WXBUS_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "WXBUS_TOPIC_PREFIX": self.topic_prefix,
             "WXBUS_LOG_LEVEL": "info",
+            **self.kafka.settings,
             **self._extra,
         }
         common.update(_SPECIFIC.get(binary, _business)(self, instance, binary))

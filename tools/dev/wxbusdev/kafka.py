@@ -111,6 +111,7 @@ class Kafka(Child):
     of the nodes of a cluster with these `controllers` (ports): see Cluster."""
 
     kind = "real"
+    settings = {}                       # of whoever uses it
 
     def __init__(self, log_path, port=None, heap_mb=512, lasting=False, relayed=None, parent=None, node=1,
                  controllers=None):
@@ -189,6 +190,7 @@ class Cluster:
     started by itself."""
 
     kind = "real"
+    settings = {}                       # of whoever uses it
 
     def __init__(self, log_path, count=3, heap_mb=384):
         log_path = pathlib.Path(log_path)
@@ -225,6 +227,7 @@ class EmbeddedBroker(Child):
     everything, and start() comes back on another port."""
 
     kind = "embedded"
+    settings = {"WXBUS_KAFKA_FETCH_WAIT_MAX_MS": "10"}  # it always takes that long to answer a fetch
 
     def __init__(self, log_path, topic_prefix="wx."):
         self.bootstrap_servers = None
