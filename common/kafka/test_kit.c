@@ -14,6 +14,9 @@
 
 #include "common/base/banned.h"
 
+#define WORKER_WAIT_MS 20000
+#define LEFT_OVER_MS   500
+
 static atomic_int warnings;
 
 static void count_line(enum log_level level, const char *subject, const char *message, void *arg)
@@ -114,4 +117,14 @@ void kit_publish(struct producer *p, const struct kafka_record *r)
 
 	if (producer_publish(p, r, clock_mono_ms() + 5000, &err) < 0)
 		fail_msg("%s", err.text);
+}
+
+void kit_wait_worker(struct worker *w)
+{
+	int64_t until = clock_mono_ms() + WORKER_WAIT_MS;
+
+	while (!worker_ready(w) && clock_mono_ms() < until)
+		clock_sleep_ms(10);
+	assert_true(worker_ready(w));
+	clock_sleep_ms(LEFT_OVER_MS);
 }

@@ -4,6 +4,7 @@
 #include "common/kafka/kafka_conf.h"
 #include "common/kafka/mock.h"
 #include "common/kafka/producer.h"
+#include "common/kafka/worker.h"
 #include "common/testing/testing.h"
 
 /* What the tests of this folder share: a mock broker with one topic, and brokers that misbehave. Log lines
@@ -31,5 +32,8 @@ struct producer *kit_warm_producer(const struct kit *kit);
 
 struct kafka_record kit_record(const char *topic, const char *key, const char *value);
 void kit_publish(struct producer *p, const struct kafka_record *r);
+
+/* Until it has its partitions, and what a member before it had left would have come. */
+void kit_wait_worker(struct worker *w);
 
 #endif

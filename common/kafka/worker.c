@@ -25,6 +25,7 @@
 #define POLL_MS         50
 #define BATCH           32
 #define LOOK_EVERY_MS   10
+#define CATCH_UP_MS     10 /* handlers that fall behind are waited for so long */
 #define LAG_EVERY_MS    2000
 #define WAIT_STEP_MS    20
 #define REBUILD_MS      1000
@@ -418,17 +419,42 @@ static bool within(const struct offsets_load *l, size_t pending, size_t bytes, s
 	       l->span < span;
 }
 
-/* Stops fetching a partition whose handling does not keep up or whose next record is not due, and goes on
- * with it once half of it is settled. */
-static void pace(struct worker *w, struct partition *p)
+static bool has_room(struct worker *w, const struct partition *p)
 {
 	const struct worker_options *o = &w->options;
 	struct offsets_load l = offsets_load(w->offsets, p->id);
 
-	if (!p->paused && (p->held || !within(&l, o->most_pending, o->most_bytes, o->most_span)))
+	return !p->held && within(&l, o->most_pending, o->most_bytes, o->most_span);
+}
+
+/* Half of what was allowed is settled. */
+static bool has_room_again(struct worker *w, const struct partition *p)
+{
+	const struct worker_options *o = &w->options;
+	struct offsets_load l = offsets_load(w->offsets, p->id);
+
+	return !p->held && within(&l, o->most_pending / 2 + 1, o->most_bytes / 2 + 1, o->most_span / 2 + 1);
+}
+
+/* For what goes on within moments a pause would cost more than the wait: the library throws away all that it
+ * has read ahead of the partition, and reads it again. */
+static bool catches_up(struct worker *w, const struct partition *p)
+{
+	int64_t until = clock_mono_ms() + CATCH_UP_MS;
+
+	flush(w);
+	while (!p->held && !has_room_again(w, p) && clock_mono_ms() < until)
+		clock_sleep_ms(1);
+	return has_room_again(w, p);
+}
+
+/* Stops fetching a partition whose handling does not keep up or whose next record is not due, and goes on
+ * with it once there is room again. */
+static void pace(struct worker *w, struct partition *p)
+{
+	if (!p->paused && !has_room(w, p) && !catches_up(w, p))
 		p->paused = consumer_pause(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) == 0;
-	else if (p->paused && !p->held &&
-		 within(&l, o->most_pending / 2 + 1, o->most_bytes / 2 + 1, o->most_span / 2 + 1))
+	else if (p->paused && has_room_again(w, p))
 		p->paused = consumer_resume(w->consumer, topic_of(w, p->id), number_of(p->id), NULL) != 0;
 }
 

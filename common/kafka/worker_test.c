@@ -4,6 +4,7 @@
 #include "common/kafka/consumer.h"
 #include "common/kafka/worker.h"
 
+#include <librdkafka/rdkafka.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -108,16 +109,6 @@ static void wait_count(struct seen *s, int n)
 		clock_sleep_ms(10);
 }
 
-static void wait_ready(struct worker *w)
-{
-	int64_t until = clock_mono_ms() + WAIT_MS;
-
-	while (!worker_ready(w) && clock_mono_ms() < until)
-		clock_sleep_ms(10);
-	assert_true(worker_ready(w));
-	clock_sleep_ms(500); /* what was left would come now */
-}
-
 static struct worker_options options_for(struct seen *s)
 {
 	static const char *const topics[] = {KIT_TOPIC};
@@ -204,6 +195,50 @@ static void records_of_one_key_are_handled_in_order_and_all_are_settled(void **s
 	assert_false(s.side_by_side);
 }
 
+static atomic_int n_paused;
+
+rd_kafka_resp_err_t __real_rd_kafka_pause_partitions(
+	rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions);
+rd_kafka_resp_err_t __wrap_rd_kafka_pause_partitions(
+	rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions);
+rd_kafka_resp_err_t __wrap_rd_kafka_pause_partitions(
+	rd_kafka_t *rk, rd_kafka_topic_partition_list_t *partitions)
+{
+	atomic_fetch_add(&n_paused, 1);
+	return __real_rd_kafka_pause_partitions(rk, partitions);
+}
+
+static bool settle_at_once(void *arg, const struct kafka_record *r, struct worker_job *job)
+{
+	(void)r;
+	(void)job;
+	atomic_fetch_add((atomic_int *)arg, 1);
+	return true;
+}
+
+/* A pause throws away what was read ahead. */
+static void handlers_that_catch_up_within_moments_pause_nothing(void **state)
+{
+	struct worker_options options = options_for(NULL);
+	int64_t until = clock_mono_ms() + WAIT_MS;
+	struct kit *kit = *state;
+	atomic_int n = 0;
+	struct worker *w;
+
+	options.most_pending = 1;
+	options.handle = settle_at_once;
+	options.arg = &n;
+	publish_all(kit);
+	atomic_store(&n_paused, 0);
+	w = start_with(kit, &options);
+	while (atomic_load(&n) < KEYS * EACH && clock_mono_ms() < until)
+		clock_sleep_ms(10);
+	worker_free(&w);
+	assert_int_equal(atomic_load(&n), KEYS * EACH);
+	print_message("      paused %d times\n", atomic_load(&n_paused));
+	assert_in_range(atomic_load(&n_paused), 0, KEYS * EACH / 4); /* it is at its limit with each record */
+}
+
 static void what_was_not_settled_comes_again_to_the_next_member(void **state)
 {
 	struct seen s = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -248,7 +283,7 @@ static void a_member_that_settled_everything_leaves_nothing_to_the_next(void **s
 	assert_int_equal(first.n, KEYS * EACH);
 
 	w = start(kit, &next);
-	wait_ready(w);
+	kit_wait_worker(w);
 	worker_stop(w, clock_mono_ms() + 5000);
 	worker_free(&w);
 	assert_int_equal(next.n, 0);
@@ -262,7 +297,7 @@ static void a_record_waits_for_its_time_and_those_of_its_partition_behind_it(voi
 	int64_t began;
 
 	w = start_delayed(kit, &s);
-	wait_ready(w);
+	kit_wait_worker(w);
 	publish_all(kit);
 	wait_count(&s, 1);
 	began = clock_mono_ms();
@@ -288,11 +323,11 @@ static void a_partition_that_waited_when_the_group_changed_goes_on_after_it(void
 	struct worker *first, *second;
 
 	first = start_delayed(kit, &s);
-	wait_ready(first);
+	kit_wait_worker(first);
 	publish_all(kit);
 	wait_count(&s, (KEYS - 1) * EACH);
 	second = start_delayed(kit, &s);
-	wait_ready(second);
+	kit_wait_worker(second);
 	atomic_store(&s.never, false);
 	worker_stop(second, clock_mono_ms() + 5000); /* whichever had the partition, the first has it now */
 	worker_free(&second);
@@ -301,237 +336,6 @@ static void a_partition_that_waited_when_the_group_changed_goes_on_after_it(void
 	worker_free(&first);
 	assert_int_equal(s.n_new, KEYS * EACH);
 	assert_false(atomic_load(&s.early));
-}
-
-/* --- topics that give way
- * ------------------------------------------------------------------------------------
- */
-
-#define BACKGROUND "wx.background"
-#define BEHIND     20
-#define MARK       "wx-gives-way"
-
-struct turns {
-	atomic_bool hold; /* background records do not end */
-	atomic_int background, most_background, ended, others;
-	atomic_int ended_before; /* background records that ended before the other one of their key began */
-};
-
-static bool is_marked(void *arg, const struct kafka_record *r)
-{
-	(void)arg;
-	return kafka_record_header(r, MARK) != NULL;
-}
-
-static bool handle_in_turns(void *arg, const struct kafka_record *r, struct worker_job *job)
-{
-	struct turns *t = arg;
-	int n;
-
-	if (strcmp(r->topic, BACKGROUND) != 0 && !is_marked(NULL, r)) {
-		if (((const char *)r->key)[0] == 'a')
-			atomic_store(&t->ended_before, atomic_load(&t->ended));
-		atomic_fetch_add(&t->others, 1);
-		return true;
-	}
-	n = atomic_fetch_add(&t->background, 1) + 1;
-	if (n > atomic_load(&t->most_background))
-		atomic_store(&t->most_background, n);
-	while (atomic_load(&t->hold))
-		if (!worker_wait(job, 5))
-			return false;
-	atomic_fetch_sub(&t->background, 1);
-	atomic_fetch_add(&t->ended, 1);
-	return true;
-}
-
-static void publish_marked(
-	const struct kit *kit, const char *topic, const char *keys, int each, const struct kafka_header *mark)
-{
-	const char *const topics[] = {topic};
-	struct producer *p = kit_producer(&kit->conf, &(struct producer_options){.client_id = "test"});
-	struct err err;
-
-	assert_int_equal(producer_warm(p, topics, 1, 10000, &err), 0);
-	for (; *keys; keys++) {
-		for (int i = 0; i < each; i++) {
-			char key[] = {*keys, '\0'};
-			struct kafka_record r = kit_record(topic, key, "1");
-
-			r.headers = mark;
-			r.n_headers = mark ? 1 : 0;
-			kit_publish(p, &r);
-		}
-	}
-	producer_free(&p, 1000);
-}
-
-static void publish_keys(const struct kit *kit, const char *topic, const char *keys, int each)
-{
-	publish_marked(kit, topic, keys, each, NULL);
-}
-
-static void wait_number(atomic_int *n, int wanted)
-{
-	int64_t until = clock_mono_ms() + WAIT_MS;
-
-	while (atomic_load(n) < wanted && clock_mono_ms() < until)
-		clock_sleep_ms(5);
-	assert_int_equal(atomic_load(n), wanted);
-}
-
-static struct worker *start_with_most(const struct kit *kit, struct turns *t, size_t most_pending)
-{
-	static const char *const topics[] = {KIT_TOPIC, BACKGROUND};
-	struct worker_options options = options_for(NULL);
-
-	options.topics = topics;
-	options.n_topics = options.n_from_beginning = 2;
-	options.n_background = 1;
-	options.gives_way = is_marked;
-	options.most_pending = most_pending;
-	options.handle = handle_in_turns;
-	options.arg = t;
-	return start_with(kit, &options);
-}
-
-static struct worker *start_with_background(const struct kit *kit, struct turns *t)
-{
-	return start_with_most(kit, t, 0);
-}
-
-static void make_background(const struct kit *kit)
-{
-	struct err err;
-
-	assert_int_equal(kafka_mock_create_topic(kit->mock, BACKGROUND, 2, &err), 0);
-}
-
-static void records_of_background_topics_give_way_to_the_others(void **state)
-{
-	struct turns t = {.hold = true};
-	struct kit *kit = *state;
-	struct worker *w;
-
-	make_background(kit);
-	w = start_with_background(kit, &t);
-	wait_ready(w);
-	publish_keys(kit, BACKGROUND, "a", BEHIND);
-	wait_number(&t.background, 1);
-	publish_keys(kit, KIT_TOPIC, "abcdefgh", 1);
-	wait_number(&t.others, KEYS - 1); /* all but that of the key whose turn a background record has */
-	atomic_store(&t.hold, false);
-	wait_number(&t.ended, BEHIND);
-	wait_number(&t.others, KEYS);
-	worker_stop(w, clock_mono_ms() + 5000);
-	worker_free(&w);
-	assert_int_equal(atomic_load(&t.most_background), 1); /* a quarter of the threads */
-	assert_int_equal(atomic_load(&t.ended_before), 1);    /* behind one of its key, not behind all */
-}
-
-static void background_records_that_wait_at_the_end_come_again(void **state)
-{
-	struct turns t = {.hold = true};
-	struct kit *kit = *state;
-	struct worker *w;
-	int64_t began;
-
-	make_background(kit);
-	w = start_with_background(kit, &t);
-	publish_keys(kit, BACKGROUND, "a", BEHIND);
-	wait_number(&t.background, 1);
-	began = clock_mono_ms();
-	worker_stop(w, began + 200);
-	assert_true(clock_mono_ms() - began < 10000);
-	worker_free(&w);
-	assert_int_equal(atomic_load(&t.ended), 0);
-
-	atomic_store(&t.hold, false);
-	w = start_with_background(kit, &t);
-	wait_number(&t.ended, BEHIND);
-	worker_free(&w);
-}
-
-#define MOST      30
-#define PARTITION 3
-
-static void publish_behind(const struct kit *kit, const struct kafka_header *mark, int n)
-{
-	struct producer *p = kit_warm_producer(kit);
-	struct kafka_record r = kit_record(KIT_TOPIC, mark ? "replayed" : "live", "1");
-
-	r.partition = PARTITION;
-	r.headers = mark;
-	r.n_headers = mark ? 1 : 0;
-	for (int i = 0; i < n; i++)
-		kit_publish(p, &r);
-	producer_free(&p, 1000);
-}
-
-/* As a live retry behind those of a replay, on one partition of a retry topic. */
-static void more_marked_records_may_wait_than_others_so_that_these_are_read(void **state)
-{
-	const struct kafka_header mark = {MARK, "", 0};
-	struct turns t = {.hold = true};
-	struct kit *kit = *state;
-	struct worker *w;
-
-	make_background(kit);
-	w = start_with_most(kit, &t, MOST);
-	wait_ready(w);
-	publish_behind(kit, &mark, 5 * MOST);
-	publish_behind(kit, NULL, 1);
-	wait_number(&t.others, 1);
-	publish_behind(kit, &mark, 6 * MOST); /* but not any number */
-	publish_behind(kit, NULL, 1);
-	clock_sleep_ms(500);
-	assert_int_equal(atomic_load(&t.others), 1);
-	atomic_store(&t.hold, false);
-	wait_number(&t.others, 2);
-	wait_number(&t.ended, 11 * MOST);
-	worker_free(&w);
-}
-
-static void *let_go_soon(void *arg)
-{
-	struct turns *t = arg;
-
-	clock_sleep_ms(300);
-	atomic_store(&t->hold, false);
-	return NULL;
-}
-
-/* They stand among others of their topic, which may be settled behind them. */
-static void marked_records_of_other_topics_give_way_and_do_not_come_again(void **state)
-{
-	const struct kafka_header mark = {MARK, "", 0};
-	struct turns t = {.hold = true};
-	struct kit *kit = *state;
-	pthread_t thread;
-	struct worker *w;
-
-	make_background(kit);
-	w = start_with_background(kit, &t);
-	wait_ready(w);
-	publish_marked(kit, KIT_TOPIC, "abcdefgh", 2, &mark);
-	wait_number(&t.background, 1);
-	publish_keys(kit, KIT_TOPIC, "ijklmnop", 1);
-	wait_number(&t.others, 8);
-	assert_int_equal(atomic_load(&t.most_background), 1);
-	assert_int_equal(pthread_create(&thread, NULL, let_go_soon, &t), 0);
-	worker_stop(w, clock_mono_ms() + WAIT_MS);
-	pthread_join(thread, NULL);
-	worker_free(&w);
-	assert_int_equal(atomic_load(&t.ended), 16);
-
-	w = start_with_background(kit, &t);
-	wait_ready(w);
-	publish_keys(kit, KIT_TOPIC, "ijklmnop", 1);
-	wait_number(&t.others, 16);
-	worker_stop(w, clock_mono_ms() + 5000);
-	worker_free(&w);
-	assert_int_equal(atomic_load(&t.ended), 16);
-	assert_int_equal(atomic_load(&t.others), 16);
 }
 
 static void a_record_that_is_put_back_holds_its_key_and_no_thread_and_is_not_lost(void **state)
@@ -553,7 +357,7 @@ static void a_record_that_is_put_back_holds_its_key_and_no_thread_and_is_not_los
 
 	memset(s.last, 0, sizeof(s.last)); /* the others come again, too: they stand behind the first */
 	w = start_patient(kit, &s);
-	wait_ready(w);
+	kit_wait_worker(w);
 	assert_false(s.settled[0][0]);
 	atomic_store(&s.back, false);
 	wait_count(&s, KEYS * EACH);
@@ -568,14 +372,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KIT_CASE(records_of_one_key_are_handled_in_order_and_all_are_settled),
+		KIT_CASE(handlers_that_catch_up_within_moments_pause_nothing),
 		KIT_CASE(what_was_not_settled_comes_again_to_the_next_member),
 		KIT_CASE(a_member_that_settled_everything_leaves_nothing_to_the_next),
 		KIT_CASE(a_record_waits_for_its_time_and_those_of_its_partition_behind_it),
 		KIT_CASE(a_partition_that_waited_when_the_group_changed_goes_on_after_it),
-		KIT_CASE(records_of_background_topics_give_way_to_the_others),
-		KIT_CASE(background_records_that_wait_at_the_end_come_again),
-		KIT_CASE(more_marked_records_may_wait_than_others_so_that_these_are_read),
-		KIT_CASE(marked_records_of_other_topics_give_way_and_do_not_come_again),
 		KIT_CASE(a_record_that_is_put_back_holds_its_key_and_no_thread_and_is_not_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
