@@ -32,9 +32,9 @@ def _kind(world, deployment, proxy, binary, name, ce_type, events, aim=None):
     servers, topic = deployment.kafka.bootstrap_servers, deployment.topic(_TOPIC)
     for _ in range(world.size.rounds):
         w.tool("bench-kafka", "produce", servers, topic, events, ce_type)
+        w.wait_idle(proxy)                              # it notes who wrote, of each event
         # So many that they do not all come at once; they are there since the first kind was measured.
         bare.append(float(w.tool("bench-kafka", "consume", servers, topic, world.size.events)))
-        w.wait_idle(proxy)                              # it notes who wrote, of each event
         ours.append(_rate(deployment.start_one(binary), events))
         deployment.finish(binary)
     yield Figure(f"events handled, empty handler, {name}", "/s", ours, "bare librdkafka consumer", bare, aim)
