@@ -394,8 +394,8 @@ static int client_make(struct reader *r, const struct kafka_conf *conf, struct e
 		{"fetch.wait.max.ms", KAFKA_FETCH_WAIT_MS},
 		{"fetch.error.backoff.ms", "100"},
 		{"socket.timeout.ms", "10000"},
-		/* The preset, 64 MB, is soon full at a start, and the process as large from then on. One that is
-		 * full is looked at once a second: with 4 MB a start took five times as long. */
+		/* The preset, 64 MB, is soon full at a start, and the process as large from then on. One that
+		 * is full is looked at once a second: with 4 MB a start took five times as long. */
 		{"queued.max.messages.kbytes", "32768"},
 		{"enable.partition.eof", "true"},
 		/* Older records than those kept: the oldest there are. */
