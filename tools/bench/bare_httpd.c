@@ -1,7 +1,7 @@
 /* bench-httpd THREADS [waiting]: CivetWeb on the settings of the ingress, with a handler that reads the body
  * and answers `success`. What the ingress reaches of its rate is what its own work leaves. With `waiting` the
- * handler waits, before it answers, for another thread that does nothing but let all go on that wait, each
- * millisecond: the least that waiting for an acknowledgement can cost on this server. Prints `port=N`; until
+ * handler waits, before it answers, for another thread that does nothing but let all go on that wait, as soon
+ * as one does: the least that waiting for an acknowledgement can cost on this server. Prints `port=N`; until
  * SIGTERM. */
 #include "common/httpd/settings.h"
 
