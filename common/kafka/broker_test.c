@@ -3,6 +3,7 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/kafka/admin.h"
+#include "common/kafka/client.h"
 #include "common/kafka/consumer.h"
 #include "common/kafka/reader.h"
 
@@ -172,6 +173,47 @@ static void a_reader_has_caught_up_with_what_is_older_than_its_end(void **state)
 	reader_free(&reader);
 }
 
+#define TIMES 21
+
+static int by_size(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* fetch.wait.max.ms is how long a broker without anything new may take, not how long a record does. Each
+ * comes when the request that brought the one before has just been followed by the next. */
+static void a_record_comes_at_once_however_long_a_fetch_may_wait(void **state)
+{
+	struct fixture *f = *state;
+	atomic_int n = 0;
+	const struct reader_options o = {.client_id = "test",
+		.topic = f->topic,
+		.back_ms = READER_FROM_BEGINNING,
+		.record = count,
+		.arg = &n};
+	int64_t took_us[TIMES], began, until = clock_mono_ms() + 20000;
+	struct reader *reader = NULL;
+	struct err err;
+
+	create(f->topic);
+	assert_int_equal(reader_new(&reader, &conf, &o, &err), 0);
+	while (!reader_caught_up(reader) && clock_mono_ms() < until)
+		clock_sleep_ms(10);
+	for (int i = 0; i < TIMES; i++) {
+		began = clock_mono_us();
+		publish(f, "value", 0);
+		while (atomic_load(&n) <= i && clock_mono_ms() < until)
+			clock_sleep_ms(1);
+		took_us[i] = clock_mono_us() - began;
+	}
+	assert_int_equal(atomic_load(&n), TIMES);
+	reader_free(&reader);
+	qsort(took_us, TIMES, sizeof(took_us[0]), by_size);
+	assert_in_range(took_us[TIMES / 2], 0, strtol(KAFKA_FETCH_WAIT_MS, NULL, 10) * 1000 / 2);
+}
+
 static struct consumer *new_consumer(const struct fixture *f, bool from_beginning)
 {
 	const char *topic = f->topic;
@@ -263,6 +305,7 @@ int main(int argc, char **argv)
 		BROKER_CASE(a_topic_created_later_is_usable_within_a_second_or_so),
 		BROKER_CASE(the_producer_survives_a_fatal_error),
 		BROKER_CASE(a_reader_starts_by_the_look_up_by_time),
+		BROKER_CASE(a_record_comes_at_once_however_long_a_fetch_may_wait),
 		BROKER_CASE(a_reader_has_caught_up_with_what_is_older_than_its_end),
 		BROKER_CASE(a_new_group_starts_at_the_end_and_keeps_that_place),
 		BROKER_CASE(nothing_stored_is_delivered_again_after_a_rebalance),

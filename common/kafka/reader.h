@@ -16,12 +16,12 @@ struct reader;
 struct reader_options {
 	const char *client_id;
 	const char *topic; /* whole name */
-	int64_t back_ms;   /* start at records this old, or READER_FROM_BEGINNING. Where the broker has no
-			    * look-up by   time (the embedded one) it starts at the beginning and skips by
-			    * record   timestamp */
-	int64_t until_ms;  /* wall clock; 0: none. It has caught up once it has what is older than this; what
-			    * it  reads beyond is passed on all the same. Where the broker has no look-up by
-			    * time:  as without it */
+	/* Start at records this old, or READER_FROM_BEGINNING. Where the broker has no look-up by time (the
+	 * embedded one) it starts at the beginning and skips by record timestamp. */
+	int64_t back_ms;
+	/* Wall clock; 0: none. It has caught up once it has what is older than this; what it reads beyond is
+	 * passed on all the same. Where the broker has no look-up by time: as without it. */
+	int64_t until_ms;
 	/* On the reader's thread, once for each record. */
 	void (*record)(void *arg, const struct kafka_record *r);
 	void *arg;
