@@ -31,7 +31,8 @@ enum kafka_topic_change { KAFKA_TOPIC_SAME, KAFKA_TOPIC_CREATED, KAFKA_TOPIC_CON
 /* Create the topic if it is missing, else bring its retention and segment times (and compaction, where the
  * spec asks for it) to the spec and leave its other settings; never changes partitions. Safe in parallel. The
  * embedded broker has no topic administration: there the topic is only made, with its own number of
- * partitions. ERR_REJECT: Kafka refuses the spec or lacks the right. */
+ * partitions. Returns once a broker that is asked answers with what was changed. ERR_REJECT: Kafka refuses
+ * the spec or lacks the right. ERR_RETRY: no answer, or none with the change within 15 s. */
 int kafka_admin_ensure(const struct kafka_conf *conf, const struct kafka_topic_spec *spec,
 	enum kafka_topic_change *change_out, struct err *err);
 

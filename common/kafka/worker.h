@@ -34,7 +34,8 @@ struct worker_options {
 	bool (*gives_way)(void *arg, const struct kafka_record *r);
 	int threads;
 	int gather_ms; /* as in consumer.h */
-	/* How much of one partition may be read and not settled; beyond any of these it is paused. */
+	/* How much of one partition may be read and not settled; beyond any of these it is paused, unless
+	 * half of that is settled within 10 ms, for which the other partitions wait, too. */
 	size_t most_pending; /* records, those that gives_way() tells counted as one for each
 				WORKER_PATIENCE; 0: 1000 */
 	size_t most_bytes;   /* what they hold; 0: 64 MiB */

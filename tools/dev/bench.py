@@ -26,7 +26,7 @@ WITHOUT_KAFKA = ["ingress", "cost"]
 def arguments():
     parser = argparse.ArgumentParser(prog="./dev bench", description="Each figure beside its reference, in the same run.")
     parser.add_argument("--quick", dest="size", action="store_const", const="quick", default="full",
-                        help="in 2 minutes instead of 15")
+                        help="in 2 to 3 minutes instead of 15")
     parser.add_argument("--tiny", dest="size", action="store_const", const="tiny",
                         help="in seconds, without Kafka and PostgreSQL: does it work at all?")
     parser.add_argument("--only", choices=PARTS, action="append", metavar="PART", help=f"of {', '.join(PARTS)}")
